@@ -1,0 +1,159 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/executor.hpp"
+#include "base/status.hpp"
+#include "ports/key_value_store.hpp"
+#include "ports/leases.hpp"
+#include "ports/queue.hpp"
+#include "ports/state_store.hpp"
+#include "telemetry/log.hpp"
+#include "telemetry/metrics.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fermata::pipeline {
+
+/// Bounds and retry policy of all pipelines of a service (`extensions[].pipeline` in the configuration).
+struct PipelineOptions {
+  std::uint32_t max_in_flight = 64;             ///< records per processor handed out at one time; 1 to 10,000
+  std::size_t max_in_flight_bytes = 64u << 20;  ///< and their bytes (one record may exceed it alone)
+  std::size_t prefetch_records = 1'000;         ///< per processor, read from the queue and waiting
+  std::size_t prefetch_bytes = 16u << 20;
+  std::uint32_t max_attempts = 10;             ///< then the failed store; 1 = no retries
+  std::chrono::milliseconds retry_first{500};  ///< doubles, with jitter of a half
+  std::chrono::milliseconds retry_max{60'000};
+  std::chrono::milliseconds commit_interval{1'000};
+};
+
+/// How the plugin says one delivery went.
+enum class Outcome { kDone, kRetry, kFailed };
+
+/// One record on its way to the plugin. `record` lives until `complete` is called.
+struct DeliveredRecord {
+  std::string_view topic;
+  const QueueRecord* record;
+  std::uint32_t attempt;
+};
+/// Completes a delivery; once, from any thread.
+using Complete = std::function<void(Outcome outcome, std::string_view text)>;
+
+struct ProcessorSpec {
+  std::string name;
+  std::string topic;
+  std::string location;
+  std::string group;                ///< empty: "<service>-<location>"
+  std::uint32_t max_in_flight = 0;  ///< 0: the option's
+  /// Called on a worker; must not block. An exception counts as kRetry with its text.
+  std::function<void(const DeliveredRecord&, Complete)> process;
+};
+
+/// What a finished poll of a populator brought.
+struct PolledBatch {
+  std::vector<NewRecord> records;
+  std::string next_checkpoint;
+  std::chrono::milliseconds idle{0};
+};
+
+struct PopulatorSpec {
+  std::string name;
+  std::string topic;
+  std::string location;  ///< empty: never paused
+  /// Begins a poll; `finish` is called once, from any thread. Called on a worker; must not block.
+  std::function<void(std::string checkpoint, std::function<void(Result<PolledBatch>)> finish)> poll;
+};
+
+/// Sums over the processors and populators of one location.
+struct LocationCounts {
+  bool gate_open = false;
+  bool quiet = true;  ///< gate closed, nothing in flight, no poll unfinished: what `paused` means
+  std::int64_t in_flight = 0;
+  std::int64_t retrying = 0;
+  std::int64_t lag = 0;
+  std::int64_t processed = 0;
+  std::int64_t failed = 0;
+  std::string last_error = {};
+  std::optional<WallTime> last_error_at = {};
+};
+
+/// A record that was given up, in the failed store.
+struct FailedRecord {
+  std::string id;  ///< "<topic>/<partition>/<offset>", sortable
+  std::string topic;
+  std::string processor;
+  std::string key;
+  std::string value;
+  std::string reason;
+  std::uint32_t attempts = 0;
+  WallTime failed_at;
+};
+
+/// All pipelines of one service on this node: its processors and populators, gated per location.
+///
+/// Guarantees: records of one key are delivered in order, one at a time, other keys in parallel; only offsets whose every
+/// predecessor is done are committed; at least once; after set_gate(l, false) returned nothing of `l` is delivered until
+/// it is opened; a record is dropped never: done, or in the failed store before its offset is passed.
+///
+/// Lifecycle:  construct -> add_*  -> start -> stop -> destroy. All gates start closed.
+/// Threads:    [any]. Nothing but start and stop blocks.
+class ServicePipelines {
+ public:
+  struct Dependencies {
+    Queue& queue;
+    KeyValueStore& kv;
+    StateStore& store;
+    Leases& leases;
+    Executor& workers;  ///< plugin code runs here
+    Executor& control;  ///< blocking store calls (checkpoints) run here
+    const Clock& clock;
+    telemetry::Log& log;
+    telemetry::Metrics& metrics;
+  };
+
+  /// @param state_path  where checkpoints are kept: "<state_path>/populators/<name>".
+  ServicePipelines(std::string service, std::string state_path, PipelineOptions options, Dependencies dependencies);
+  ~ServicePipelines();
+  ServicePipelines(const ServicePipelines&) = delete;
+  ServicePipelines& operator=(const ServicePipelines&) = delete;
+
+  /// kAlreadyExists: a processor or populator of that name; kInvalidArgument: an empty name, topic or location.
+  Status add_processor(ProcessorSpec spec);
+  Status add_populator(PopulatorSpec spec);
+
+  /// Joins the groups and campaigns for the populators' leases. kUnavailable: try again.
+  Status start();
+  /// Closes all gates and waits until nothing is in flight, at most `timeout`. @return kDeadlineExceeded, naming how many
+  /// records of which processors are stuck; their completions are ignored afterwards. Offsets are committed.
+  Status stop(std::chrono::milliseconds timeout);
+
+  /// Opens or closes the gate of every processor and populator of `location`.
+  void set_gate(std::string_view location, bool open);
+  LocationCounts counts(std::string_view location) const;
+  /// Called when `quiet` or `last_error` of a location changed; set before start; must be quick.
+  void on_change(std::function<void(std::string_view location)> callback);
+
+  void wake_populator(std::string_view name);
+  /// Produces for the plugin; see Queue::produce.
+  Status produce(std::vector<NewRecord> records, Queue::Produced produced);
+
+  // The failed store. These block for I/O, at most 5 s.
+
+  /// Given up for `location`, oldest first, after `after_id` (empty: from the first).
+  Result<std::vector<FailedRecord>> failed(std::string_view location, std::string_view after_id, std::size_t limit);
+  /// Appends these records to their topics again and removes them from the failed store. @return how many there were;
+  /// ids that are not there are passed over.
+  Result<std::size_t> retry_failed(std::string_view location, const std::vector<std::string>& ids);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fermata::pipeline

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "base/status.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fermata::plugin {
+
+/// A command that `fermata <service> <name> <argument>` offers; served by one of the service's own REST routes.
+struct CommandSpec {
+  std::string name;    ///< "object"
+  std::string method;  ///< "GET"
+  std::string path;    ///< below /api/v1/services/<service>/, e.g. "objects/{argument}"
+  std::string summary;
+};
+
+struct ServiceManifest {
+  std::string name;
+  std::string state_name;  ///< default: name
+  std::string topic;       ///< default: "backbeat-<state_name>"
+  bool paused_at_first = false;
+  std::string settings_schema_json;  ///< JSON Schema of `settings`; "{}" accepts anything
+  std::string location_schema_json;  ///< JSON Schema of one entry of `locations`
+  std::vector<CommandSpec> commands;
+};
+
+/// What a plugin says of itself, read from its file without running its code.
+struct Manifest {
+  std::string name;
+  std::string version;
+  std::string description;
+  std::uint32_t abi_major = 0;
+  std::uint32_t abi_minor = 0;
+  std::vector<ServiceManifest> services;
+
+  const ServiceManifest* service(std::string_view name) const;
+};
+
+/// kInvalidArgument naming what is wrong.
+Result<Manifest> parse_manifest(std::string_view json);
+
+/// Reads the manifest section of a shared object and checks what can be checked without running it: it is ELF for this
+/// machine, exports the entry, exports no GNU-unique symbols, and the ABI major is ours. The message names the file, both
+/// sides and the fix.
+Result<Manifest> read_manifest(const std::string& file);
+
+/// One value that a schema refuses.
+struct SchemaProblem {
+  std::string pointer;  ///< JSON pointer within the value
+  std::string message;
+};
+/// Everything that `schema_json` refuses in `value_json`; empty: valid.
+std::vector<SchemaProblem> validate(std::string_view schema_json, std::string_view value_json);
+
+}  // namespace fermata::plugin

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/executor.hpp"
+#include "config/config.hpp"
+#include "control/service_driver.hpp"
+#include "pipeline/service_pipelines.hpp"
+#include "plugin/manifest.hpp"
+#include "ports/http_routes.hpp"
+#include "telemetry/log.hpp"
+#include "telemetry/metrics.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fermata::plugin {
+
+/// How a plugin stands, for GET /api/v1/plugins.
+struct PluginView {
+  std::string service;
+  std::string name;
+  std::string version;
+  std::string description;
+  std::string path;
+  std::uint32_t abi_major = 0;
+  std::uint32_t abi_minor = 0;
+  std::string state;  ///< starting, running, failed, stopping, stopped
+  std::string error;
+  std::vector<CommandSpec> commands;
+};
+
+/// One extension of the configuration, loaded and running: a plugin's instance, its hooks fenced and time-limited, and
+/// its pipelines. Made by PluginHost.
+///
+/// Threads:   the plugin's [control] functions run on one thread that this instance owns; ServiceDriver and view [any].
+/// Lifecycle: start -> stop -> destroy. start retries while the plugin says kUnavailable, in the background.
+class ServiceInstance : public control::ServiceDriver {
+ public:
+  /// Runs `start` of the plugin and of the pipelines in the background; observe() tells how it goes.
+  virtual void start() = 0;
+  /// Closes the gates, drains, stops and destroys the plugin, within `timeout`. kDeadlineExceeded if a hook hangs; then
+  /// its thread and memory are left behind until exit.
+  virtual Status stop(std::chrono::milliseconds timeout) = 0;
+  virtual PluginView view() const = 0;
+  virtual pipeline::ServicePipelines& pipelines() = 0;
+  virtual const ServiceManifest& manifest() const = 0;
+};
+
+/// Opens plugins: reads the manifest, validates settings, copies the file to a private path, loads it, and fences every
+/// call into it. A library once loaded stays mapped until exit.
+class PluginHost {
+ public:
+  struct Dependencies {
+    pipeline::ServicePipelines::Dependencies pipelines;
+    HttpRoutes& routes;
+  };
+  struct Options {
+    std::string plugin_dir;
+    std::string private_dir;  ///< where copies and work directories are made: <data_dir>/plugins
+    std::string base_path;    ///< state base path, e.g. "/backbeat"
+    std::chrono::milliseconds init_timeout{10'000};
+    std::chrono::milliseconds hook_timeout{1'000};
+  };
+
+  PluginHost(Options options, Dependencies dependencies);
+  ~PluginHost();
+  PluginHost(const PluginHost&) = delete;
+  PluginHost& operator=(const PluginHost&) = delete;
+
+  /// The file an extension means.
+  std::string resolve(const config::ExtensionConfig& extension) const;
+
+  /// Loads the plugin and runs `create` and `init` of its service, time-limited. The message of a failure is a sentence
+  /// that names the file, what is wrong and the fix. Blocks at most init_timeout.
+  Result<std::unique_ptr<ServiceInstance>> open(const config::ExtensionConfig& extension);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Everything that the plugins' schemas refuse in `config`, with file and line; also plugins that cannot be read, if
+/// `include_unreadable`.
+std::vector<config::Problem> check_extensions(const config::Config& config, bool include_unreadable);
+
+}  // namespace fermata::plugin

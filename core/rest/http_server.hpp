@@ -1,0 +1,36 @@
+#pragma once
+
+#include "config/config.hpp"
+#include "rest/router.hpp"
+#include "telemetry/log.hpp"
+#include "telemetry/metrics.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace fermata::rest {
+
+/// HTTP/1.1 on Beast: one thread, one coroutine per connection, one coarse timer per connection. Bounds: header and body
+/// size, time to read a request, idle time, number of connections (more are answered 503 and closed), one request of a
+/// connection at a time (pipelined ones wait in the socket).
+class HttpServer {
+ public:
+  HttpServer(config::RestConfig config, const Router& router, telemetry::Log& log, telemetry::Metrics& metrics);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Binds and serves. kUnavailable naming address and port when they cannot be had.
+  Status start();
+  /// Accepts nothing more, lets running requests finish for at most `drain`, then closes all. Joins its thread.
+  void stop(std::chrono::milliseconds drain);
+  /// The port that was bound.
+  std::uint16_t port() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fermata::rest
