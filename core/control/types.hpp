@@ -91,4 +91,26 @@ struct NodeView {
   bool self = false;
 };
 
+/// A command that `fermata <service> <name> <argument>` offers; served by one of the service's own REST routes.
+struct CommandSpec {
+  std::string name;    ///< "object"
+  std::string method;  ///< "GET"
+  std::string path;    ///< below /api/v1/services/<service>/, e.g. "objects/{argument}"
+  std::string summary;
+};
+
+/// How the plugin of a service stands on this node.
+struct PluginView {
+  std::string service;
+  std::string name;
+  std::string version;
+  std::string description;
+  std::string path;
+  std::uint32_t abi_major = 0;
+  std::uint32_t abi_minor = 0;
+  std::string state;  ///< starting, running, failed, stopping, stopped
+  std::string error;
+  std::vector<CommandSpec> commands;
+};
+
 }  // namespace fermata::control

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/status.hpp"
+#include "control/types.hpp"
 
 #include <cstdint>
 #include <string>
@@ -9,14 +10,6 @@
 
 namespace fermata::plugin {
 
-/// A command that `fermata <service> <name> <argument>` offers; served by one of the service's own REST routes.
-struct CommandSpec {
-  std::string name;    ///< "object"
-  std::string method;  ///< "GET"
-  std::string path;    ///< below /api/v1/services/<service>/, e.g. "objects/{argument}"
-  std::string summary;
-};
-
 struct ServiceManifest {
   std::string name;
   std::string state_name;  ///< default: name
@@ -24,7 +17,7 @@ struct ServiceManifest {
   bool paused_at_first = false;
   std::string settings_schema_json;  ///< JSON Schema of `settings`; "{}" accepts anything
   std::string location_schema_json;  ///< JSON Schema of one entry of `locations`
-  std::vector<CommandSpec> commands;
+  std::vector<control::CommandSpec> commands;
 };
 
 /// What a plugin says of itself, read from its file without running its code.

@@ -17,20 +17,6 @@
 
 namespace fermata::plugin {
 
-/// How a plugin stands, for GET /api/v1/plugins.
-struct PluginView {
-  std::string service;
-  std::string name;
-  std::string version;
-  std::string description;
-  std::string path;
-  std::uint32_t abi_major = 0;
-  std::uint32_t abi_minor = 0;
-  std::string state;  ///< starting, running, failed, stopping, stopped
-  std::string error;
-  std::vector<CommandSpec> commands;
-};
-
 /// One extension of the configuration, loaded and running: a plugin's instance, its hooks fenced and time-limited, and
 /// its pipelines. Made by PluginHost.
 ///
@@ -43,7 +29,7 @@ class ServiceInstance : public control::ServiceDriver {
   /// Closes the gates, drains, stops and destroys the plugin, within `timeout`. kDeadlineExceeded if a hook hangs; then
   /// its thread and memory are left behind until exit.
   virtual Status stop(std::chrono::milliseconds timeout) = 0;
-  virtual PluginView view() const = 0;
+  virtual control::PluginView view() const = 0;
   virtual pipeline::ServicePipelines& pipelines() = 0;
   virtual const ServiceManifest& manifest() const = 0;
 };
