@@ -23,7 +23,8 @@ class Series {
   virtual void record(double value) = 0;
 };
 
-/// All metrics of the process, in Prometheus' text format. Threads: [any].
+/// All metrics of the process, in Prometheus' text format, its own cost (memory, CPU, open files) included. Histograms have
+/// buckets from 1 ms to 60 s. Threads: [any].
 class Metrics {
  public:
   Metrics();
@@ -31,7 +32,8 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  /// Finds or makes a series. kInvalidArgument: bad name; kAlreadyExists: the name is of another kind.
+  /// Finds or makes a series. kInvalidArgument: bad name; kAlreadyExists: the name is of another kind;
+  /// kResourceExhausted: 100,000 series exist. `help` counts when the name is new.
   Result<Series*> series(MetricKind kind, std::string_view name, std::string_view help, const Labels& labels);
 
   /// One sample that a collector reports.
@@ -43,7 +45,8 @@ class Metrics {
     double value;
   };
   using Collector = std::function<void(std::vector<Sample>& samples)>;
-  /// Calls `collector` at each scrape, until the returned token dies: for values that are counted elsewhere.
+  /// Calls `collector` at each scrape, until the returned token dies: for values that are counted elsewhere. The token's
+  /// end waits for a call that runs; a collector must not end its own token. Samples with bad names are left out.
   std::shared_ptr<void> add_collector(Collector collector);
 
   /// The page of GET /monitoring/metrics.
