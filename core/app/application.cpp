@@ -1,0 +1,271 @@
+#include "app/application.hpp"
+
+#include "app/service_names.hpp"
+#include "app/version.hpp"
+#include "base/time_format.hpp"
+#include "plugin/manifest.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <thread>
+#include <utility>
+
+namespace fermata::app {
+namespace {
+
+telemetry::Log::Options log_options(const config::LogConfig& config) {
+  telemetry::Log::Options options;
+  options.json = config.json;
+  options.file = config.file;
+  options.level = config.level == "debug"   ? telemetry::Level::kDebug
+                  : config.level == "warn"  ? telemetry::Level::kWarn
+                  : config.level == "error" ? telemetry::Level::kError
+                                            : telemetry::Level::kInfo;
+  return options;
+}
+
+embedded::Backend::Options backend_options(const config::Config& config) {
+  embedded::Backend::Options options;
+  options.data_dir = config.data_dir;
+  options.node_id = config.node_id;
+  options.partitions = config.queue.partitions;
+  options.retention = config.queue.retention;
+  options.producer_buffer_bytes = config.queue.producer_buffer_bytes;
+  return options;
+}
+
+std::string file_identity(const std::string& file) {
+  struct stat info = {};
+  if (::stat(file.c_str(), &info) != 0) return {};
+  return fmt::format("{}:{}:{}.{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+}
+
+std::string health_text(std::string_view name, const Health& health) {
+  return fmt::format("{}: {} since {}", name, health.reason, format_iso(health.since));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Application>> Application::start(config::Config config) {
+  auto log = std::make_unique<telemetry::Log>(log_options(config.log));
+  SystemClock clock;
+  auto backend = embedded::Backend::open(backend_options(config), clock, *log);
+  if (!backend) return backend.status();
+  std::unique_ptr<Application> application(new Application(std::move(config), std::move(log), std::move(*backend)));
+  Status status = application->open_extensions();
+  if (status) status = application->start_serving();
+  if (status) return application;
+  if (const Status stopped = application->stop(); !stopped) application->log_->error("app", stopped.message());
+  return status;
+}
+
+Application::Application(config::Config config, std::unique_ptr<telemetry::Log> log, std::unique_ptr<embedded::Backend> backend)
+    : config_(std::move(config)),
+      log_(std::move(log)),
+      backend_(std::move(backend)),
+      control_executor_("control", 1),
+      workers_("worker", std::max(2u, std::thread::hardware_concurrency())) {
+  control_ = std::make_unique<control::ControlPlane>(
+      control::ControlPlane::Options{.node_id = config_.node_id,
+                                     .node_address = fmt::format("http://{}:{}", config_.rest.address, config_.rest.port),
+                                     .node_version = std::string(kVersion),
+                                     .base_path = config_.cluster.base_path},
+      control::ControlPlane::Dependencies{backend_->state(), backend_->fanout(), backend_->leases(), backend_->kv(), control_executor_,
+                                          clock_, *log_});
+  plugin_host_ = std::make_unique<plugin::PluginHost>(
+      plugin::PluginHost::Options{
+          .plugin_dir = config_.plugin_dir, .private_dir = config_.data_dir + "/plugins", .base_path = config_.cluster.base_path},
+      plugin::PluginHost::Dependencies{
+          {backend_->queue(), backend_->kv(), backend_->state(), backend_->leases(), workers_, control_executor_, clock_, *log_, metrics_},
+          router_});
+  const rest::ApiDependencies api{*control_,         *this,    backend_->state(), backend_->fanout(),
+                                  backend_->queue(), metrics_, control_executor_, clock_};
+  rest::add_backbeat_routes(router_, api);
+  rest::add_v1_routes(router_, api);
+  server_ = std::make_unique<rest::HttpServer>(config_.rest, router_, *log_, metrics_);
+}
+
+Application::~Application() = default;
+
+Status Application::open_extensions() {
+  for (const auto& extension : config_.extensions) {
+    const Status opened = open_extension(extension);
+    if (!opened && extension.required)
+      return {opened.code(), fmt::format("extension '{}' is required and failed: {}", extension.name, opened.message())};
+  }
+  return Status::ok();
+}
+
+// Failed or not, the service becomes known, so that operators can see it and go on steering what is desired of it.
+Status Application::open_extension(const config::ExtensionConfig& extension) {
+  Extension entry;
+  entry.config = extension;
+  entry.file_identity = file_identity(plugin_host_->resolve(extension));
+  auto opened = plugin_host_->open(extension);
+  if (opened)
+    entry.instance = std::move(*opened);
+  else
+    entry.error = opened.status().message();
+
+  Status added = control_->add_service(service_spec(extension, entry.instance.get()), entry.instance.get(), entry.error);
+  if (!added && entry.instance != nullptr) {
+    if (const Status stopped = entry.instance->stop(config_.shutdown_timeout); !stopped) log_->error("app", stopped.message());
+    entry.instance = nullptr;
+  }
+  if (!added) entry.error = added.message();
+  if (entry.instance != nullptr) entry.instance->start();
+  const Status status = opened ? added : opened.status();
+  if (!status) log_->error("app", "extension failed", {{"extension", extension.name}, {"error", status.message()}});
+  const std::lock_guard lock(extensions_mutex_);
+  extensions_.push_back(std::move(entry));
+  return status;
+}
+
+// The manifest says under which names a service keeps its state. When the plugin cannot be read, what it said last time
+// counts, so that a pause ordered meanwhile is found by the mended plugin.
+control::ServiceSpec Application::service_spec(const config::ExtensionConfig& extension, const plugin::ServiceInstance* instance) {
+  ServiceNames names{extension.name, "backbeat-" + extension.name, false};
+  const std::string path = fmt::format("{}/fermata/services/{}", config_.cluster.base_path, extension.name);
+  if (instance != nullptr) {
+    const auto& manifest = instance->manifest();
+    names = {manifest.state_name, manifest.topic, manifest.paused_at_first};
+    if (const Status kept = remember(backend_->state(), path, names); !kept) log_->warn("app", kept.message());
+  } else if (const auto known = recall(backend_->state(), path)) {
+    names = *known;
+  }
+  control::ServiceSpec spec{extension.name, names.state_name, names.topic, names.paused_at_first, {}};
+  for (const auto& location : extension.locations) spec.locations.push_back({location.name, location.paused});
+  return spec;
+}
+
+Status Application::start_serving() {
+  control_->start();
+  if (const Status started = server_->start(); !started) return started;
+  serving_ = true;
+  std::ofstream(config_.data_dir + "/rest.address") << address() << "\n";
+  log_->info("app", "ready", {{"address", address()}, {"node", config_.node_id}, {"data_dir", config_.data_dir}, {"version", kVersion}});
+  return Status::ok();
+}
+
+std::string Application::address() const {
+  const bool v6 = config_.rest.address.find(':') != std::string::npos;
+  return fmt::format(v6 ? "http://[{}]:{}" : "http://{}:{}", config_.rest.address, server_->port());
+}
+
+void Application::reload() {
+  log_->reopen();
+  auto loaded = config::load(config_.file);
+  if (loaded.config) std::ranges::move(plugin::check_extensions(*loaded.config, false), std::back_inserter(loaded.problems));
+  if (!loaded.problems.empty()) {
+    for (const auto& problem : loaded.problems) log_->error("config", problem.text());
+    log_->error("config", "the configuration has problems: everything stays as it was", {{"file", config_.file}});
+    return;
+  }
+  log_->set_level(log_options(loaded.config->log).level);
+
+  std::vector<std::string> stale;
+  for (const auto& extension : extensions_) {
+    const auto same = std::ranges::find(loaded.config->extensions, extension.config);
+    const bool replaced = file_identity(plugin_host_->resolve(extension.config)) != extension.file_identity;
+    if (same == loaded.config->extensions.end() || replaced || extension.instance == nullptr) stale.push_back(extension.config.name);
+  }
+  for (const auto& name : stale)
+    if (const Status closed = close_extension(name, config_.shutdown_timeout); !closed) log_->error("app", closed.message());
+
+  config_.extensions = loaded.config->extensions;
+  for (const auto& extension : config_.extensions) {
+    const bool running = std::ranges::any_of(extensions_, [&](const auto& entry) { return entry.config.name == extension.name; });
+    if (running) continue;
+    if (const Status opened = open_extension(extension); opened) log_->info("app", "extension started", {{"extension", extension.name}});
+  }
+  log_->info("app", "configuration reloaded", {{"file", config_.file}});
+}
+
+Status Application::close_extension(const std::string& name, std::chrono::milliseconds timeout) {
+  Extension entry;
+  {
+    const std::lock_guard lock(extensions_mutex_);
+    const auto found = std::ranges::find(extensions_, name, [](const auto& extension) { return extension.config.name; });
+    entry = std::move(*found);
+    extensions_.erase(found);
+  }
+  control_->remove_service(name);
+  return entry.instance != nullptr ? entry.instance->stop(timeout) : Status::ok();
+}
+
+Status Application::stop() {
+  const auto deadline = std::chrono::steady_clock::now() + config_.shutdown_timeout;
+  const auto left = [deadline] {
+    return std::max(std::chrono::milliseconds(100),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()));
+  };
+  serving_ = false;
+  server_->stop(std::chrono::milliseconds(1'000));
+  control_->stop();
+  Status result;
+  while (!extensions_.empty()) {
+    if (Status closed = close_extension(extensions_.back().config.name, left()); !closed) {
+      log_->error("app", closed.message());
+      result = std::move(closed);
+    }
+  }
+  control_executor_.stop();
+  workers_.stop();
+  std::remove((config_.data_dir + "/rest.address").c_str());
+  log_->info("app", "stopped");
+  return result;
+}
+
+std::vector<control::PluginView> Application::plugins() const {
+  const std::lock_guard lock(extensions_mutex_);
+  std::vector<control::PluginView> views;
+  for (const auto& extension : extensions_) {
+    if (extension.instance != nullptr) {
+      views.push_back(extension.instance->view());
+      continue;
+    }
+    control::PluginView failed;
+    failed.service = failed.name = extension.config.name;
+    failed.path = plugin_host_->resolve(extension.config);
+    failed.state = "failed";
+    failed.error = extension.error;
+    views.push_back(std::move(failed));
+  }
+  return views;
+}
+
+std::vector<std::string> Application::not_ready() const {
+  std::vector<std::string> reasons;
+  if (!serving_) reasons.push_back("the daemon is starting or stopping");
+  if (const Health health = backend_->state().health(); !health.ok) reasons.push_back(health_text("state store", health));
+  if (const Health health = backend_->fanout().health(); !health.ok) reasons.push_back(health_text("fan-out", health));
+  if (const Health health = backend_->queue().health(); !health.ok) reasons.push_back(health_text("queue", health));
+  for (const auto& plugin : plugins())
+    if (plugin.state == "starting") reasons.push_back(fmt::format("plugin {} is starting", plugin.service));
+  return reasons;
+}
+
+std::shared_ptr<plugin::ServiceInstance> Application::find_instance(std::string_view service) const {
+  const std::lock_guard lock(extensions_mutex_);
+  const auto found = std::ranges::find(extensions_, service, [](const auto& extension) { return std::string_view(extension.config.name); });
+  return found == extensions_.end() ? nullptr : found->instance;
+}
+
+Result<std::vector<pipeline::FailedRecord>> Application::failed(std::string_view service, std::string_view location, std::string_view after,
+                                                                std::size_t limit) {
+  const auto instance = find_instance(service);
+  if (instance == nullptr) return Status(Code::kNotFound, fmt::format("service '{}' does not run on this node", service));
+  return instance->pipelines().failed(location, after, limit);
+}
+
+Result<std::size_t> Application::retry_failed(std::string_view service, std::string_view location, const std::vector<std::string>& ids) {
+  const auto instance = find_instance(service);
+  if (instance == nullptr) return Status(Code::kNotFound, fmt::format("service '{}' does not run on this node", service));
+  return instance->pipelines().retry_failed(location, ids);
+}
+
+}  // namespace fermata::app

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "adapters/embedded/embedded.hpp"
+#include "base/clock.hpp"
+#include "base/worker_pool.hpp"
+#include "config/config.hpp"
+#include "control/control_plane.hpp"
+#include "plugin/plugin_host.hpp"
+#include "rest/api.hpp"
+#include "rest/http_server.hpp"
+#include "rest/router.hpp"
+#include "telemetry/log.hpp"
+#include "telemetry/metrics.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace fermata::app {
+
+/// The daemon: everything, wired. Members stand in the order in which they are made; destruction is the reverse.
+///
+///     config -> log, metrics -> backend (state, fan-out, leases, queue, kv)
+///            -> executors (control, workers) -> control plane -> plugins -> router -> HTTP server
+///
+/// Lifecycle: start -> (reload | reopen_logs)* -> stop -> destroy. Threads: those four from one thread; HostView [any].
+class Application final : public rest::HostView {
+ public:
+  /// Builds and starts all. Extensions that fail are shown as failed; only those that are `required` make it an error.
+  static Result<std::unique_ptr<Application>> start(config::Config config);
+  ~Application() override;
+  Application(const Application&) = delete;
+  Application& operator=(const Application&) = delete;
+
+  /// Reopens the log file, then takes over what changed in the configuration file: log level, and extensions that came,
+  /// went or changed (each is drained, then started anew). A file with problems changes nothing; they are logged.
+  void reload();
+
+  /// Drains and stops all within `config.shutdown_timeout`. @return kDeadlineExceeded when a plugin hangs: the process
+  /// must then leave by _exit, for that plugin's thread cannot be joined.
+  Status stop();
+
+  std::string address() const;
+
+  std::vector<control::PluginView> plugins() const override;
+  std::vector<std::string> not_ready() const override;
+  Result<std::vector<pipeline::FailedRecord>> failed(std::string_view service, std::string_view location, std::string_view after,
+                                                     std::size_t limit) override;
+  Result<std::size_t> retry_failed(std::string_view service, std::string_view location, const std::vector<std::string>& ids) override;
+
+ private:
+  /// One entry of `extensions`, loaded or failed.
+  struct Extension {
+    config::ExtensionConfig config;
+    std::string file_identity;                          // changes when the plugin's file is replaced
+    std::shared_ptr<plugin::ServiceInstance> instance;  // null if it failed
+    std::string error;
+  };
+
+  explicit Application(config::Config config, std::unique_ptr<telemetry::Log> log, std::unique_ptr<embedded::Backend> backend);
+
+  Status open_extensions();
+  Status open_extension(const config::ExtensionConfig& extension);
+  Status close_extension(const std::string& name, std::chrono::milliseconds timeout);
+  control::ServiceSpec service_spec(const config::ExtensionConfig& extension, const plugin::ServiceInstance* instance);
+  std::shared_ptr<plugin::ServiceInstance> find_instance(std::string_view service) const;
+  Status start_serving();
+
+  config::Config config_;
+  SystemClock clock_;
+  std::unique_ptr<telemetry::Log> log_;
+  telemetry::Metrics metrics_;
+  std::unique_ptr<embedded::Backend> backend_;
+  WorkerPool control_executor_;
+  WorkerPool workers_;
+  rest::Router router_;
+  std::unique_ptr<control::ControlPlane> control_;
+  std::unique_ptr<plugin::PluginHost> plugin_host_;
+  mutable std::mutex extensions_mutex_;
+  std::vector<Extension> extensions_;  // guarded by extensions_mutex_; in configuration order
+  std::unique_ptr<rest::HttpServer> server_;
+  std::atomic<bool> serving_ = false;
+};
+
+}  // namespace fermata::app

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs the tests; ends only what it started.
+#   ./test.sh                 every suite but bench
+#   ./test.sh unit functional these suites
+# Suites: lint unit contract plugin_abi tsan functional bench
+# FERMATA_SEED: seed of the randomised tests (printed by them; default: a new one).
+set -uo pipefail
+cd "$(dirname "$0")"
+
+all=(lint unit contract plugin_abi tsan functional)
+suites=("$@")
+[ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")
+for suite in "${suites[@]}"; do
+  case " ${all[*]} bench " in
+    *" $suite "*) ;;
+    *) echo "test.sh: unknown suite '$suite': use ${all[*]} bench" >&2; exit 2 ;;
+  esac
+done
+wants() { case " ${suites[*]} " in *" $1 "*) return 0 ;; *) return 1 ;; esac }
+
+packaging/install-deps.sh build test || exit 1
+if wants bench; then packaging/install-deps.sh bench || exit 1; fi
+
+results=$PWD/build/test-results
+rm -rf "$results"
+mkdir -p "$results"
+failed=()
+started=$SECONDS
+
+say() { printf '\n== %s (%d s)\n' "$1" "$((SECONDS - started))"; }
+
+# configure_and_build PRESET COMPILER TARGET...: gcc and clang both have to be clean, so each builds one preset.
+configure_and_build() {
+  local preset=$1 cc=$2 cxx=$3
+  shift 3
+  say "build $preset with $cxx"
+  if [ ! -f "build/$preset/build.ninja" ] || ! grep -q 'FERMATA_WERROR:BOOL=ON' "build/$preset/CMakeCache.txt"; then
+    CC=$cc CXX=$cxx cmake --preset "$preset" -G Ninja -Wno-dev -DFERMATA_WERROR=ON >"$results/configure-$preset.log" 2>&1 ||
+      { cat "$results/configure-$preset.log"; failed+=("configure $preset"); return 1; }
+  fi
+  cmake --build --preset "$preset" --target "$@" || { failed+=("build $preset"); return 1; }
+}
+
+# run_ctest PRESET LABEL: one XML per test program goes to the results.
+run_ctest() {
+  say "$2 ($1)"
+  local out=$results/$2-$1
+  mkdir -p "$out"
+  GTEST_OUTPUT="xml:$out/" ctest --test-dir "build/$1" --output-on-failure --no-tests=error -L "^$2\$" -j2 || failed+=("$2 ($1)")
+}
+
+run_pytest() {
+  say "$1"
+  python3 -m pytest -q --junitxml="$results/$1.xml" -p no:cacheprovider -rs "tests/$1" || failed+=("$1")
+}
+
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+if wants lint; then run_pytest lint; fi
+if wants unit || wants contract || wants plugin_abi; then
+  if configure_and_build dev clang-14 clang++-14 all; then
+    for suite in unit contract plugin_abi; do
+      if wants "$suite"; then run_ctest dev "$suite"; fi
+    done
+  fi
+fi
+if wants tsan && configure_and_build tsan gcc g++ tsan_tests; then run_ctest tsan tsan; fi
+if wants functional && configure_and_build release gcc g++ all; then run_pytest functional; fi
+if wants bench && configure_and_build release gcc g++ all; then
+  say bench
+  tests/bench/run.sh || failed+=(bench)
+fi
+
+say "totals"
+[ ${#failed[@]} -eq 0 ] || printf 'failed: %s\n' "${failed[@]}"
+python3 tests/support/totals.py "$results" "${#failed[@]}"

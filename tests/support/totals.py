@@ -1,0 +1,37 @@
+"""Adds up the JUnit files below a folder: lists what failed and what was skipped and why, then prints one line of totals.
+
+usage: totals.py FOLDER FAILED_STEPS; exits 1 if anything failed or nothing ran."""
+import pathlib
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def outcome(case):
+    if case.find("failure") is not None or case.find("error") is not None:
+        return "failed"
+    if case.find("skipped") is not None or case.get("result") == "skipped" or case.get("status") == "notrun":
+        return "skipped"
+    return "passed"
+
+
+def main(folder, failed_steps):
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for file in sorted(pathlib.Path(folder).rglob("*.xml")):
+        for case in ElementTree.parse(file).iter("testcase"):
+            result = outcome(case)
+            counts[result] += 1
+            if result == "failed":
+                print(f"failed: {file.stem}: {case.get('classname')}.{case.get('name')}")
+            if result == "skipped":
+                reason = case.find("skipped")
+                text = (reason.get("message") or reason.text or "") if reason is not None else "not run"
+                print(f"skipped: {file.stem}: {case.get('classname')}.{case.get('name')}: {text.strip()}")
+    # A step that failed without a failing test (a build, a crash) still counts.
+    if failed_steps and not counts["failed"]:
+        counts["failed"] = failed_steps
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))
