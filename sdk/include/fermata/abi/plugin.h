@@ -68,6 +68,11 @@ typedef struct fermata_plugin {
 
 typedef const fermata_plugin* (*fermata_plugin_entry_fn)(void);
 
+#define FERMATA_EXPORT __attribute__((visibility("default")))
+
+/* The plugin defines it. Must be pure: no allocation, no threads, no state; the host may call it from any thread. [any] */
+FERMATA_EXPORT const fermata_plugin* fermata_plugin_entry(void);
+
 #ifdef __cplusplus
 }
 #endif

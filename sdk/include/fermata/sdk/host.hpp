@@ -10,12 +10,18 @@
 #include <fermata/abi/plugin.h>
 #include <fermata/abi/populator.h>
 #include <fermata/abi/queue.h>
+#include <fermata/sdk/detail/absent_interfaces.hpp>
+#include <fermata/sdk/detail/fence.hpp>
+#include <fermata/sdk/detail/pending_calls.hpp>
 #include <fermata/sdk/status.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -70,7 +76,10 @@ class Delivery {
   void complete(fermata_outcome outcome, std::string_view text) {
     if (auto* handle = std::exchange(handle_, nullptr)) api_->complete(host_, handle, outcome, to_abi(text));
   }
-  void abandon() { complete(FERMATA_RETRY, "the plugin dropped the delivery without completing it"); }
+  void abandon() {
+    if (handle_ == nullptr || detail::UnwindMark::leave(handle_)) return;
+    complete(FERMATA_RETRY, "the plugin dropped the delivery without completing it");
+  }
 
   void* host_;
   const fermata_queue_api* api_;
@@ -107,12 +116,13 @@ class Batch {
 
   /// @return kResourceExhausted when the batch is full: finish, and emit this record at the next poll.
   Status emit(std::string_view key, std::string_view value) {
+    if (handle_ == nullptr) return {Code::kFailedPrecondition, "the batch is finished already"};
     auto error = make_error();
     return from_abi(api_->emit(host_, handle_, to_abi(key), to_abi(value), &error), error);
   }
-  /// Everything up to `next_checkpoint` was emitted. @param idle time until the next poll; zero: at once.
+  /// Everything up to `next_checkpoint` was emitted. @param idle time until the next poll; zero or less: at once.
   void finish(std::string_view next_checkpoint, std::chrono::milliseconds idle = {}) {
-    end(FERMATA_OK, {}, next_checkpoint, static_cast<uint32_t>(idle.count()));
+    end(FERMATA_OK, {}, next_checkpoint, static_cast<uint32_t>(std::clamp<int64_t>(idle.count(), 0, UINT32_MAX)));
   }
   /// The journal could not be read; the next poll starts from the old checkpoint, after a back-off.
   void fail(const Status& status) { end(static_cast<fermata_code>(status.code()), status.message(), {}, 0); }
@@ -121,7 +131,10 @@ class Batch {
   void end(fermata_code code, std::string_view text, std::string_view checkpoint, uint32_t idle_ms) {
     if (auto* handle = std::exchange(handle_, nullptr)) api_->finish(host_, handle, code, to_abi(text), to_abi(checkpoint), idle_ms);
   }
-  void abandon() { end(FERMATA_INTERNAL, "the plugin dropped the batch without finishing it", {}, 0); }
+  void abandon() {
+    if (handle_ == nullptr || detail::UnwindMark::leave(handle_)) return;
+    end(FERMATA_INTERNAL, "the plugin dropped the batch without finishing it", {}, 0);
+  }
 
   void* host_;
   const fermata_populator_api* api_;
@@ -140,14 +153,15 @@ struct Populator {
 class Metric {
  public:
   Metric() = default;
-  Metric(const fermata_metrics_api* api, fermata_metric* metric) : api_(api), metric_(metric) {}
+  using RecordFunction = void (*)(fermata_metric*, double);
+  Metric(RecordFunction function, fermata_metric* metric) : record_(function), metric_(metric) {}
   /// Counter: adds. Gauge: sets. Histogram: observes. [any]
   void record(double value) const {
-    if (metric_ != nullptr) api_->record(metric_, value);
+    if (metric_ != nullptr) record_(metric_, value);
   }
 
  private:
-  const fermata_metrics_api* api_ = nullptr;
+  RecordFunction record_ = nullptr;
   fermata_metric* metric_ = nullptr;
 };
 
@@ -195,16 +209,17 @@ struct KeyValue {
 };
 
 /// The host's services for one ServiceExtension. Threads: every method is [any] unless it says otherwise. The objects
-/// registered (processors, populators, routes) are kept alive by this Host, which outlives the extension's stop.
+/// registered (processors, populators, routes) are kept alive by this Host, which outlives the extension. An interface that
+/// the host does not offer answers kUnimplemented, or does nothing where a call cannot fail.
 class Host {
  public:
   explicit Host(const fermata_host* host);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  bool log_enabled(LogLevel level) const { return log_->enabled(raw_->handle, static_cast<int32_t>(level)) != 0; }
+  bool log_enabled(LogLevel level) const { return log_.enabled(raw_->handle, static_cast<int32_t>(level)) != 0; }
   void log(LogLevel level, std::string_view message, std::string_view location = {}) const {
-    log_->write(raw_->handle, static_cast<int32_t>(level), to_abi(location), to_abi(message));
+    log_.write(raw_->handle, static_cast<int32_t>(level), to_abi(location), to_abi(message));
   }
   void debug(std::string_view message, std::string_view location = {}) const { log(LogLevel::kDebug, message, location); }
   void info(std::string_view message, std::string_view location = {}) const { log(LogLevel::kInfo, message, location); }
@@ -213,9 +228,9 @@ class Host {
 
   std::chrono::system_clock::time_point now() const {
     return std::chrono::system_clock::time_point(
-        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(clock_->unix_ns(raw_->handle))));
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(clock_.unix_ns(raw_->handle))));
   }
-  std::chrono::nanoseconds monotonic() const { return std::chrono::nanoseconds(clock_->monotonic_ns(raw_->handle)); }
+  std::chrono::nanoseconds monotonic() const { return std::chrono::nanoseconds(clock_.monotonic_ns(raw_->handle)); }
 
   using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
   /// A series, or one that ignores what it is told if the host refuses (the host logs why).
@@ -231,28 +246,30 @@ class Host {
   Status register_processor(Processor processor);
   /// [control] Only within init.
   Status register_populator(Populator populator);
-  void wake_populator(std::string_view name) const { populator_->wake(raw_->handle, to_abi(name)); }
+  void wake_populator(std::string_view name) const { populator_.wake(raw_->handle, to_abi(name)); }
 
   /// `produced` is called once if and only if the returned Status is ok; it may be empty.
   Status produce(std::string_view topic, std::string_view key, std::string_view value, std::function<void(Status)> produced = {}) const;
 
   Status kv_put(std::string_view key, std::string_view value) const {
     auto error = make_error();
-    return from_abi(kv_->put(raw_->handle, to_abi(key), to_abi(value), &error), error);
+    return from_abi(kv_.put(raw_->handle, to_abi(key), to_abi(value), &error), error);
   }
   Status kv_remove(std::string_view key) const {
     auto error = make_error();
-    return from_abi(kv_->remove(raw_->handle, to_abi(key), &error), error);
+    return from_abi(kv_.remove(raw_->handle, to_abi(key), &error), error);
   }
   /// The value; nullopt if there is none.
   Result<std::optional<std::string>> kv_get(std::string_view key) const;
   Result<std::vector<KeyValue>> kv_scan(std::string_view prefix, std::string_view after, uint32_t limit) const;
 
+  /// An exception out of `task` is logged. A task still pending when the service stops is dropped, its closure freed with
+  /// this Host.
   void post(std::function<void()> task) const;
-  /// @return an id for cancel.
+  /// @param delay less than zero counts as zero. @return an id for cancel.
   uint64_t post_after(std::chrono::milliseconds delay, std::function<void()> task) const;
-  /// True if the task will not run. Its closure is freed when the host stops the service.
-  bool cancel(uint64_t timer_id) const { return executor_->cancel(raw_->handle, timer_id) != 0; }
+  /// True if the task will not run; its closure is freed.
+  bool cancel(uint64_t timer_id) const;
 
   /// [control] Only within init. The handler answers through the Exchange, now or later.
   Status add_route(std::string_view method, std::string_view pattern, std::function<void(const HttpRequest&, Exchange)> handler);
@@ -265,20 +282,26 @@ class Host {
   struct RegisteredProcessor;
   struct RegisteredPopulator;
 
+  static void run_task(void* ctx);
+  template <typename Call>
+  void run_fenced(std::string_view what, const Call& call) const;
   Metric series(int32_t kind, std::string_view name, std::string_view help, Labels labels) const;
 
   const fermata_host* raw_;
-  const fermata_log_api* log_;
-  const fermata_clock_api* clock_;
-  const fermata_metrics_api* metrics_;
-  const fermata_queue_api* queue_;
-  const fermata_populator_api* populator_;
-  const fermata_kv_api* kv_;
-  const fermata_executor_api* executor_;
-  const fermata_http_api* http_;
+  fermata_log_api log_;
+  fermata_clock_api clock_;
+  fermata_metrics_api metrics_;
+  fermata_queue_api queue_;
+  fermata_populator_api populator_;
+  fermata_kv_api kv_;
+  fermata_executor_api executor_;
+  fermata_http_api http_;
   std::vector<std::unique_ptr<RegisteredProcessor>> processors_;
   std::vector<std::unique_ptr<RegisteredPopulator>> populators_;
   std::vector<std::unique_ptr<Route>> routes_;
+  // Last, so freed first: a closure may hold a Delivery, which still wants queue_ in order to end itself.
+  mutable detail::PendingCalls<> tasks_;
+  mutable detail::PendingCalls<Status> produced_;
 };
 
 }  // namespace fermata::sdk
