@@ -20,9 +20,9 @@ constexpr ServiceFactory service(std::string_view name) {
 
 /// FERMATA_PLUGIN(name, version, service<T>(..)...): defines the one exported function. Its table is a constant, so calling
 /// the entry runs no constructor and changes nothing.
-#define FERMATA_PLUGIN(plugin_name, plugin_version, ...)                                                                       \
-  namespace fermata_plugin_definition {                                                                                        \
-  static constexpr ::fermata::sdk::ServiceFactory kServices[] = {__VA_ARGS__};                                                 \
+#define FERMATA_PLUGIN(plugin_name, plugin_version, ...)                                                                              \
+  namespace fermata_plugin_definition {                                                                                               \
+  static constexpr ::fermata::sdk::ServiceFactory kServices[] = {__VA_ARGS__};                                                        \
   static constexpr ::fermata_plugin kPlugin = ::fermata::sdk::detail::PluginFunctions<kServices>::table(plugin_name, plugin_version); \
-  }                                                                                                                            \
+  }                                                                                                                                   \
   extern "C" FERMATA_EXPORT const ::fermata_plugin* fermata_plugin_entry(void) { return &fermata_plugin_definition::kPlugin; }

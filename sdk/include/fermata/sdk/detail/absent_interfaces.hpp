@@ -54,16 +54,14 @@ inline fermata_queue_api absent_queue() {
 }
 
 inline fermata_populator_api absent_populator() {
-  return {
-      sizeof(fermata_populator_api),
-      [](void*, const fermata_populator*, fermata_error* error) { return absent(FERMATA_POPULATOR_INTERFACE, error); },
-      [](void*, fermata_batch*, fermata_str, fermata_str, fermata_error* error) { return absent(FERMATA_POPULATOR_INTERFACE, error); },
-      [](void*, fermata_batch*, fermata_code, fermata_str, fermata_str, uint32_t) {}, [](void*, fermata_str) {}};
+  return {sizeof(fermata_populator_api),
+          [](void*, const fermata_populator*, fermata_error* error) { return absent(FERMATA_POPULATOR_INTERFACE, error); },
+          [](void*, fermata_batch*, fermata_str, fermata_str, fermata_error* error) { return absent(FERMATA_POPULATOR_INTERFACE, error); },
+          [](void*, fermata_batch*, fermata_code, fermata_str, fermata_str, uint32_t) {}, [](void*, fermata_str) {}};
 }
 
 inline fermata_kv_api absent_kv() {
-  return {sizeof(fermata_kv_api),
-          [](void*, fermata_str, fermata_str, fermata_error* error) { return absent(FERMATA_KV_INTERFACE, error); },
+  return {sizeof(fermata_kv_api), [](void*, fermata_str, fermata_str, fermata_error* error) { return absent(FERMATA_KV_INTERFACE, error); },
           [](void*, fermata_str, fermata_error* error) { return absent(FERMATA_KV_INTERFACE, error); },
           [](void*, fermata_str, fermata_sink, void*, fermata_error* error) { return absent(FERMATA_KV_INTERFACE, error); },
           [](void*, fermata_str, fermata_str, uint32_t, fermata_kv_visit, void*, fermata_error* error) {
@@ -77,11 +75,10 @@ inline fermata_executor_api absent_executor() {
 }
 
 inline fermata_http_api absent_http() {
-  return {sizeof(fermata_http_api),
-          [](void*, fermata_str, fermata_str, fermata_handler, void*, fermata_error* error) {
-            return absent(FERMATA_HTTP_INTERFACE, error);
-          },
-          [](void*, fermata_exchange*, int32_t, fermata_str, fermata_str) {}};
+  return {
+      sizeof(fermata_http_api),
+      [](void*, fermata_str, fermata_str, fermata_handler, void*, fermata_error* error) { return absent(FERMATA_HTTP_INTERFACE, error); },
+      [](void*, fermata_exchange*, int32_t, fermata_str, fermata_str) {}};
 }
 
 /// The host's table `name`, with the members that this host does not know taken from `absent`.

@@ -13,7 +13,7 @@ struct Host::RegisteredProcessor {
     const auto& self = *static_cast<RegisteredProcessor*>(ctx);
     const detail::UnwindMark mark(handle);
     try {
-      const Record record{from_abi(raw->topic), raw->partition,      raw->offset, raw->timestamp_ms,
+      const Record record{from_abi(raw->topic), raw->partition,       raw->offset, raw->timestamp_ms,
                           from_abi(raw->key),   from_abi(raw->value), raw->attempt};
       self.spec.process(record, Delivery(self.host->raw_->handle, &self.host->queue_, handle));
     } catch (...) {
@@ -96,8 +96,8 @@ inline Status Host::register_populator(Populator populator) {
   if (!populator.poll) return {Code::kInvalidArgument, "populator '" + populator.name + "' has no poll function"};
   const auto& owned = populators_.emplace_back(new RegisteredPopulator{this, std::move(populator)});
   const Populator& spec = owned->spec;
-  const fermata_populator raw{
-      sizeof(raw), 0, to_abi(spec.name), to_abi(spec.topic), to_abi(spec.location), owned.get(), &RegisteredPopulator::poll};
+  const fermata_populator raw{sizeof(raw),           0,           to_abi(spec.name),         to_abi(spec.topic),
+                              to_abi(spec.location), owned.get(), &RegisteredPopulator::poll};
   auto error = make_error();
   auto status = from_abi(populator_.register_populator(raw_->handle, &raw, &error), error);
   if (!status.is_ok()) populators_.pop_back();
@@ -122,9 +122,8 @@ inline Status Host::produce(std::string_view topic, std::string_view key, std::s
     auto* call = static_cast<Call*>(ctx);
     const Host& host = *call->host;
     const auto function = detail::PendingCalls<Status>::take(call);
-    host.run_fenced("a produce callback", [&] {
-      function(code == FERMATA_OK ? Status::ok() : Status(static_cast<Code>(code), std::string(from_abi(text))));
-    });
+    host.run_fenced("a produce callback",
+                    [&] { function(code == FERMATA_OK ? Status::ok() : Status(static_cast<Code>(code), std::string(from_abi(text)))); });
   };
   auto error = make_error();
   if (!produced) return from_abi(queue_.produce(raw_->handle, to_abi(topic), to_abi(key), to_abi(value), nullptr, nullptr, &error), error);
