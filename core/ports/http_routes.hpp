@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace fermata {
 
@@ -23,6 +25,7 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< further ones, e.g. Allow
 };
 
 /// Answers one request, once, from any thread, now or later. The host answers 503 after its request timeout (30 s).
@@ -39,10 +42,10 @@ class HttpRoutes {
       std::function<void(std::shared_ptr<const HttpRequest> request, std::string_view path, std::string_view rest, Respond respond)>;
 
   /// Adds `method` `pattern` below the prefixes of `service`; a pattern may end in "/*". kAlreadyExists if taken, also by
-  /// the host's own names (status, pause, resume, locations).
+  /// the host's own names (status, pause, resume, failed, locations).
   virtual Status add(std::string_view service, std::string_view method, std::string_view pattern, Handler handler) = 0;
 
-  /// Removes all routes of a service; handlers that run finish first.
+  /// Removes all routes of a service; waits for handlers that run, at most 10 s. Not to be called from a handler.
   virtual void remove_all(std::string_view service) = 0;
 };
 

@@ -11,9 +11,13 @@
 
 namespace fermata::rest {
 
-/// HTTP/1.1 on Beast: one thread, one coroutine per connection, one coarse timer per connection. Bounds: header and body
-/// size, time to read a request, idle time, number of connections (more are answered 503 and closed), one request of a
-/// connection at a time (pipelined ones wait in the socket).
+/// HTTP/1.1 on Beast: one thread, one coroutine per connection, one coarse timer for all of them. Bounds: header and body
+/// size, time to read a request, idle time, time to answer, number of connections (more are answered 503 and closed), one
+/// request of a connection at a time (pipelined ones wait in the socket). Peers outside `allow_from` are answered 403.
+///
+/// Threads: start, stop and port [any], stop not from a handler. Handlers run on the server's thread.
+/// Ownership: what is passed in outlives the server. A Respond may be called, in vain, after the server is gone.
+/// A request's header(":peer") is the peer's address.
 class HttpServer {
  public:
   HttpServer(config::RestConfig config, const Router& router, telemetry::Log& log, telemetry::Metrics& metrics);

@@ -20,7 +20,10 @@ struct RouteMatch {
 /// Finds the handler of a request. Built once, then read by REST threads; only service routes come and go.
 ///
 /// A pattern is a list of segments: "literal", "{param}", or a final "*". Literals win over params, params over "*".
-/// Segments are compared after one percent-decoding; an encoded "/" does not split. One trailing "/" is tolerated.
+/// Segments are compared after one percent-decoding; an encoded "/" does not split. One trailing "/" is tolerated, and an
+/// empty segment only right after "/_" ("/_//crr/status"); what "*" matches is not empty and is taken as it comes.
+/// HEAD is served by GET's handler (the server leaves the body out); OPTIONS answers 204 with the allowed methods.
+/// The routes of a service stand below "/api/v1/services/<service>/", "/_/<service>/" and "/_/backbeat/api/<service>/".
 /// Threads: add before serving; dispatch and HttpRoutes [any].
 class Router final : public HttpRoutes {
  public:
@@ -34,7 +37,8 @@ class Router final : public HttpRoutes {
   using Fallback = std::function<HttpResponse(const HttpRequest&, const std::vector<std::string>& allowed_methods)>;
   void set_fallback(Fallback fallback);
 
-  /// Calls the handler, or answers by the fallback. @param raw_path  as it came, percent-encoded, without query.
+  /// Calls the handler, or answers by the fallback. Sets the request's `path`.
+  /// @param raw_path  as it came, percent-encoded, without query.
   void dispatch(std::shared_ptr<HttpRequest> request, std::string_view raw_path, Respond respond) const;
 
   /// Every (method, pattern), for the test that compares them with openapi.json.
