@@ -29,10 +29,10 @@ struct Manifest {
   std::uint32_t abi_minor = 0;
   std::vector<ServiceManifest> services;
 
-  const ServiceManifest* service(std::string_view name) const;
+  const ServiceManifest* service(std::string_view service_name) const;
 };
 
-/// kInvalidArgument naming what is wrong.
+/// kInvalidArgument naming what is wrong. The services of another ABI major are not read.
 Result<Manifest> parse_manifest(std::string_view json);
 
 /// Reads the manifest section of a shared object and checks what can be checked without running it: it is ELF for this
