@@ -59,18 +59,20 @@ struct PipelineConfig {
   std::uint32_t max_attempts = 10;
   std::chrono::milliseconds retry_first{500};
   std::chrono::milliseconds retry_max{60'000};
+
+  bool operator==(const PipelineConfig&) const = default;
 };
 
 struct LocationConfig {
   std::string name;
   std::optional<bool> paused = {};  ///< the state when the location is first seen; later the operator's word counts
-  std::string json = {};            ///< the whole entry, with its name, as JSON
+  std::string json = {};            ///< the whole entry with its name, but without `paused`, which is the host's, as JSON
   int line = 0;
 };
 
 struct ExtensionConfig {
   std::string name;    ///< of the service
-  std::string plugin;  ///< a path, or a file name below plugin_dir; default "<name>.so"
+  std::string plugin;  ///< an absolute path, or a file name below plugin_dir; default "<name>.so"
   bool required = false;
   std::string settings_json = "{}";
   std::vector<LocationConfig> locations;
@@ -83,9 +85,9 @@ struct ExtensionConfig {
 
 struct Config {
   std::string file;
-  std::string node_id;     ///< default: the host name
-  std::string data_dir;    ///< relative paths are taken from the configuration file's folder
-  std::string plugin_dir;  ///< default: lib/fermata/plugins beside the binary's folder
+  std::string node_id;                        ///< default: the host name
+  std::string data_dir = "/var/lib/fermata";  ///< absolute once loaded: relative ones start at the configuration file's folder
+  std::string plugin_dir;                     ///< absolute; default: ../lib/fermata/plugins, seen from the binary's folder
   std::chrono::milliseconds shutdown_timeout{10'000};
   RestConfig rest;
   LogConfig log;
