@@ -32,8 +32,11 @@ class CallGate {
   bool close(std::chrono::milliseconds timeout) {
     state_.fetch_or(kClosed);
     std::unique_lock lock(mutex_);
-    return left_.wait_for(lock, timeout, [this] { return state_.load() == kClosed; });
+    return left_.wait_for(lock, timeout, [this] { return at_rest(); });
   }
+
+  /// Closed, and nobody is inside.
+  bool at_rest() const { return state_.load() == kClosed; }
 
  private:
   static constexpr std::uint64_t kClosed = 1u;  // the other bits count the calls inside

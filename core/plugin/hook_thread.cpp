@@ -4,6 +4,8 @@
 
 #include <condition_variable>
 #include <deque>
+#include <mutex>
+#include <utility>
 
 namespace fermata::plugin {
 
@@ -13,7 +15,7 @@ struct HookThread::State {
     std::unique_lock lock(mutex);
     while (true) {
       wake.wait(lock, [this] { return closed || !tasks.empty(); });
-      if (closed) break;
+      if (tasks.empty()) break;
       Task task = std::move(tasks.front());
       tasks.pop_front();
       lock.unlock();
@@ -38,8 +40,7 @@ HookThread::HookThread(const std::string& name) : state_(std::make_shared<State>
 }
 
 HookThread::~HookThread() {
-  if (!thread_.joinable()) return;  // moved from
-  finish(std::chrono::milliseconds(0));
+  if (!ended()) finish([] {}, std::chrono::milliseconds(0));
   thread_.join();
 }
 
@@ -62,12 +63,14 @@ bool HookThread::run(Task task, std::chrono::milliseconds timeout) {
   return state_->changed.wait_for(lock, timeout, [&] { return *done || state_->ended; }) && *done;
 }
 
-bool HookThread::finish(std::chrono::milliseconds timeout) {
+bool HookThread::finish(Task last, std::chrono::milliseconds timeout) {
   std::deque<Task> dropped;  // destroyed after the lock is released
   std::unique_lock lock(state_->mutex);
-  state_->closed = true;
-  dropped.swap(state_->tasks);
-  state_->wake.notify_one();
+  if (!std::exchange(state_->closed, true)) {
+    dropped.swap(state_->tasks);
+    state_->tasks.push_back(std::move(last));
+    state_->wake.notify_one();
+  }
   const bool ended = state_->changed.wait_for(lock, timeout, [this] { return state_->ended; });
   lock.unlock();
   return ended;
@@ -76,26 +79,6 @@ bool HookThread::finish(std::chrono::milliseconds timeout) {
 bool HookThread::ended() const {
   const std::lock_guard lock(state_->mutex);
   return state_->ended;
-}
-
-Graveyard::~Graveyard() {
-  for (auto& grave : graves_)
-    if (!grave->thread.ended()) static_cast<void>(grave.release());
-}
-
-void Graveyard::bury(HookThread thread, std::shared_ptr<void> touched) {
-  auto grave = std::make_unique<Grave>(Grave{std::move(touched), std::move(thread)});
-  const std::lock_guard lock(mutex_);
-  graves_.push_back(std::move(grave));
-}
-
-std::size_t Graveyard::stuck() {
-  std::vector<std::unique_ptr<Grave>> ended;  // joined after the lock is released
-  const std::lock_guard lock(mutex_);
-  for (auto& grave : graves_)
-    if (grave->thread.ended()) ended.push_back(std::move(grave));
-  std::erase(graves_, nullptr);
-  return graves_.size();
 }
 
 }  // namespace fermata::plugin

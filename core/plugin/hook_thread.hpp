@@ -4,11 +4,8 @@
 
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
-#include <utility>
-#include <vector>
 
 namespace fermata::plugin {
 
@@ -18,19 +15,18 @@ class HookThread {
  public:
   /// @param name  of the thread, at most 15 characters of it.
   explicit HookThread(const std::string& name);
-  /// The thread has ended or is about to (finish returned true, or nothing was ever posted that hangs); joins it.
+  /// Joins the thread: it has ended, or runs a task that returns soon.
   ~HookThread();
-  HookThread(HookThread&& other) noexcept = default;
   HookThread(const HookThread&) = delete;
   HookThread& operator=(const HookThread&) = delete;
-  HookThread& operator=(HookThread&&) = delete;
 
   void post(Task task);
   /// Runs `task` after those posted before and waits for it. @return false if it has not ended after `timeout`; it still
   /// runs, or will.
   bool run(Task task, std::chrono::milliseconds timeout);
-  /// Takes no more tasks, drops those that wait, and lets the running one end. @return false if it has not after `timeout`.
-  bool finish(std::chrono::milliseconds timeout);
+  /// Takes no more tasks, drops those that wait, runs `last` after the one that runs, and ends. @return false if that has
+  /// not happened after `timeout`; it still will, when the running task returns.
+  bool finish(Task last, std::chrono::milliseconds timeout);
   /// Whether the thread's work is over, so that destroying it does not block.
   bool ended() const;
 
@@ -38,26 +34,6 @@ class HookThread {
   struct State;
   std::shared_ptr<State> state_;
   std::thread thread_;
-};
-
-/// Where threads go that hang inside a plugin, with everything they may still touch. They are never waited for: those
-/// that end are joined here, and the others stay until the process ends. Threads: [any].
-class Graveyard {
- public:
-  /// Leaves threads that still hang, and what they touch, to the end of the process, which then must be an _exit.
-  ~Graveyard();
-
-  void bury(HookThread thread, std::shared_ptr<void> touched);
-  /// How many hang now.
-  std::size_t stuck();
-
- private:
-  struct Grave {
-    std::shared_ptr<void> touched;  // destroyed after the thread
-    HookThread thread;
-  };
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Grave>> graves_;  // guarded by mutex_
 };
 
 }  // namespace fermata::plugin

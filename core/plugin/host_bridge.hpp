@@ -73,6 +73,8 @@ class HostBridge {
   bool stop_callbacks(std::chrono::milliseconds timeout);
   /// False if a call of the plugin is still inside the host after `timeout`.
   bool close(std::chrono::milliseconds timeout);
+  /// Closed, and nothing is on its way in or out.
+  bool at_rest() const { return into_plugin->at_rest() && into_host.at_rest(); }
 
   // For the interfaces.
 

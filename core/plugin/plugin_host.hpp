@@ -11,6 +11,7 @@
 #include "telemetry/metrics.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class ServiceInstance : public control::ServiceDriver {
 
 /// Opens plugins: reads the manifest, validates settings, copies the file to a private path, loads it, and fences every
 /// call into it. A library once loaded stays mapped until exit.
+///
+/// Lifetime: outlives its instances; what `Dependencies` names outlives it. Threads: [any].
 class PluginHost {
  public:
   struct Dependencies {
@@ -61,6 +64,10 @@ class PluginHost {
   /// Loads the plugin and runs `create` and `init` of its service, time-limited. The message of a failure is a sentence
   /// that names the file, what is wrong and the fix. Blocks at most init_timeout.
   Result<std::unique_ptr<ServiceInstance>> open(const config::ExtensionConfig& extension);
+
+  /// How many instances hang inside their plugin, although their time is over. Their threads are never joined: while there
+  /// are any the process must end by _exit, before what they may use is destroyed.
+  std::size_t stuck() const;
 
  private:
   class Impl;
