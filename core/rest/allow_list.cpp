@@ -23,8 +23,8 @@ bool same_bits(const AllowList::Address& a, const AllowList::Address& b, unsigne
 }  // namespace
 
 Result<AllowList::Network> AllowList::parse_network(std::string_view entry) {
-  const Status wrong(Code::kInvalidArgument, "rest.allow_from: '" + std::string(entry) +
-                                                 "' is neither an address nor a range like 10.0.0.0/8 or 2001:db8::/32");
+  const Status wrong(Code::kInvalidArgument,
+                     "rest.allow_from: '" + std::string(entry) + "' is neither an address nor a range like 10.0.0.0/8 or 2001:db8::/32");
   const std::size_t slash = entry.find('/');
   const std::string host(entry.substr(0, slash));
   Network network{};
@@ -56,9 +56,8 @@ Result<AllowList> AllowList::parse(const std::vector<std::string>& entries) {
 
 bool AllowList::allows(const Address& peer) const {
   const bool v4 = is_v4(peer);
-  return std::any_of(networks_.begin(), networks_.end(), [&](const Network& network) {
-    return network.v4 == v4 && same_bits(network.address, peer, network.bits);
-  });
+  return std::any_of(networks_.begin(), networks_.end(),
+                     [&](const Network& network) { return network.v4 == v4 && same_bits(network.address, peer, network.bits); });
 }
 
 }  // namespace fermata::rest

@@ -209,14 +209,18 @@ void Connection::dispatch(Time now) {
 
 Awaitable Connection::wait_for_answer() {
   co_await asio::async_initiate<const asio::use_awaitable_t<IoExecutor>, void()>(
-      [this](auto handler) { waiter_ = std::move(handler); }, kAwait);
+      [this](auto handler) {
+        // Not asio::any_completion_handler: assigning to one recurses without end in Boost 1.81.
+        waiter_ = [kept = std::make_shared<decltype(handler)>(std::move(handler))] { std::move (*kept)(); };
+      },
+      kAwait);
 }
 
 void Connection::deliver(std::uint64_t exchange, HttpResponse response) {
   if (exchange != exchange_ || answered_ || phase_ != Phase::kHandling) return;
   response_ = std::move(response);
   answered_ = true;
-  if (waiter_) asio::post(*server_.io, [waiter = std::exchange(waiter_, nullptr)]() mutable { std::move(waiter)(); });
+  if (waiter_) asio::post(*server_.io, std::exchange(waiter_, nullptr));
 }
 
 void Connection::format_head() {

@@ -7,7 +7,6 @@
 #include "rest/router.hpp"
 #include "telemetry/log.hpp"
 
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,6 +17,7 @@
 #include <chrono>
 #include <cstdint>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -93,8 +93,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Phase phase_ = Phase::kIdle;
   Time deadline_;
-  bool expired_ = false;     // the sweep ended this phase
-  bool keep_alive_ = true;   // after the answer in hand
+  bool expired_ = false;    // the sweep ended this phase
+  bool keep_alive_ = true;  // after the answer in hand
   bool client_gone_ = false;
 
   boost::beast::flat_buffer buffer_;
@@ -106,8 +106,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t exchange_ = 0;  // number of the request in hand
   bool answered_ = false;
   HttpResponse response_;
-  std::string head_;  // reused
-  boost::asio::any_completion_handler<void()> waiter_;
+  std::string head_;              // reused
+  std::function<void()> waiter_;  // resumes the coroutine that waits for a late answer
 };
 
 }  // namespace fermata::rest

@@ -43,8 +43,7 @@ AllowList::Address to_address(const asio::ip::address& address) {
 
 /// "10.0.0.7", also for an IPv4 peer on a dual-stack socket.
 std::string peer_name(const asio::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
   return address.to_string();
 }
 

@@ -51,7 +51,7 @@ class PathSegments {
   };
 
   void add(std::size_t at, std::string_view text) {
-    if (text.empty() && segments_.size() == 1 && segments_[0].text == "_" && at < raw_.size()) return;  // "/_//route"
+    if (text.empty() && at == 3 && at < raw_.size() && segments_[0].text == "_") return;  // "/_//route"
     if (text.find('%') != std::string_view::npos) {
       auto decoded = percent_decode(text);
       valid_ = decoded.has_value();
