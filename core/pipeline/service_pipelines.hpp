@@ -42,7 +42,8 @@ struct DeliveredRecord {
   const QueueRecord* record;
   std::uint32_t attempt;
 };
-/// Completes a delivery; once, from any thread.
+/// Completes a delivery, from any thread, also inside `process`. The first call counts; when the last copy is dropped
+/// without a call, that counts as kRetry.
 using Complete = std::function<void(Outcome outcome, std::string_view text)>;
 
 struct ProcessorSpec {
@@ -66,7 +67,8 @@ struct PopulatorSpec {
   std::string name;
   std::string topic;
   std::string location;  ///< empty: never paused
-  /// Begins a poll; `finish` is called once, from any thread. Called on a worker; must not block.
+  /// Begins a poll; `finish` is called once, from any thread; dropped, or an exception, counts as an error. Called on a
+  /// worker; must not block.
   std::function<void(std::string checkpoint, std::function<void(Result<PolledBatch>)> finish)> poll;
 };
 
@@ -85,7 +87,7 @@ struct LocationCounts {
 
 /// A record that was given up, in the failed store.
 struct FailedRecord {
-  std::string id;  ///< "<topic>/<partition>/<offset>", sortable
+  std::string id;  ///< "<topic>/<partition>/<offset>", with leading zeroes, so that it sorts
   std::string topic;
   std::string processor;
   std::string key;
@@ -102,7 +104,8 @@ struct FailedRecord {
 /// it is opened; a record is dropped never: done, or in the failed store before its offset is passed.
 ///
 /// Lifecycle:  construct -> add_*  -> start -> stop -> destroy. All gates start closed.
-/// Threads:    [any]. Nothing but start and stop blocks.
+/// Threads:    [any], but add_*, start and stop by one caller, and add_* before anything but on_change.
+///             Nothing but start, stop and the failed store blocks.
 class ServicePipelines {
  public:
   struct Dependencies {
@@ -133,10 +136,12 @@ class ServicePipelines {
   /// records of which processors are stuck; their completions are ignored afterwards. Offsets are committed.
   Status stop(std::chrono::milliseconds timeout);
 
-  /// Opens or closes the gate of every processor and populator of `location`.
+  /// Opens or closes the gate of every processor and populator of `location`; one that is unknown is ignored. Closing
+  /// waits for a call of `process` or `poll` that is being made at this moment (they return soon), at most 1 s.
   void set_gate(std::string_view location, bool open);
   LocationCounts counts(std::string_view location) const;
-  /// Called when `quiet` or `last_error` of a location changed; set before start; must be quick.
+  /// Called, on a worker, when `quiet` or `last_error` of a location changed (or may have); set before start; must be
+  /// quick. The location is empty for populators without one.
   void on_change(std::function<void(std::string_view location)> callback);
 
   void wake_populator(std::string_view name);
@@ -145,10 +150,11 @@ class ServicePipelines {
 
   // The failed store. These block for I/O, at most 5 s.
 
-  /// Given up for `location`, oldest first, after `after_id` (empty: from the first).
+  /// Given up for `location`, by id (so oldest first within a partition), after `after_id` (empty: from the first).
   Result<std::vector<FailedRecord>> failed(std::string_view location, std::string_view after_id, std::size_t limit);
   /// Appends these records to their topics again and removes them from the failed store. @return how many there were;
-  /// ids that are not there are passed over.
+  /// ids that are not there are passed over. Waits until the queue acknowledged, at most 5 s per 100 records; what was
+  /// not acknowledged stays.
   Result<std::size_t> retry_failed(std::string_view location, const std::vector<std::string>& ids);
 
  private:

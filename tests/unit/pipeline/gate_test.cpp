@@ -1,0 +1,58 @@
+#include "pipeline/gate.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+namespace fermata::pipeline {
+namespace {
+
+TEST(Gate, StartsClosedAndSaysWhetherItChanged) {
+  Gate gate;
+  EXPECT_FALSE(gate.try_enter());
+  EXPECT_FALSE(gate.set(false));
+  EXPECT_TRUE(gate.set(true));
+  EXPECT_FALSE(gate.set(true));
+  EXPECT_TRUE(gate.try_enter());
+  gate.leave();
+}
+
+TEST(Gate, ClosingWaitsForTheCallThatIsBeingMade) {
+  Gate gate;
+  gate.set(true);
+  ASSERT_TRUE(gate.try_enter());
+  std::atomic<bool> closed{false};
+  std::thread closer([&] {
+    gate.set(false);
+    closed = true;
+  });
+  while (gate.is_open()) std::this_thread::yield();
+  EXPECT_FALSE(closed);
+  gate.leave();
+  closer.join();
+  EXPECT_TRUE(closed);
+  EXPECT_FALSE(gate.try_enter());
+}
+
+TEST(Gate, CanBeClosedFromInside) {
+  Gate gate;
+  gate.set(true);
+  ASSERT_TRUE(gate.try_enter());
+  EXPECT_TRUE(gate.set(false));
+  gate.leave();
+  EXPECT_FALSE(gate.try_enter());
+}
+
+TEST(Gate, ClosingDoesNotWaitForeverForACallThatHangs) {
+  Gate gate;
+  gate.set(true);
+  ASSERT_TRUE(gate.try_enter());
+  std::thread closer([&] { EXPECT_TRUE(gate.set(false)); });
+  closer.join();
+  EXPECT_FALSE(gate.is_open());
+  gate.leave();
+}
+
+}  // namespace
+}  // namespace fermata::pipeline
