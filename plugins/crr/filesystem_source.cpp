@@ -1,0 +1,108 @@
+#include "filesystem_source.hpp"
+
+#include "directory_reader.hpp"
+#include "xattr.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace fermata::crr {
+namespace {
+
+bool has_directory(int root) {
+  auto reader = DirectoryReader::open(root);
+  if (!reader) return false;
+  while (const auto* entry = reader->next())
+    if (type_of(root, *entry) == DT_DIR) return true;
+  return false;
+}
+
+class FilesystemReader final : public ObjectReader {
+ public:
+  FilesystemReader(ObjectId id, std::shared_ptr<const SourceRoot> root, const Cancellation& cancellation, Fd file, ObjectMeta meta,
+                   std::string exact)
+      : id_(std::move(id)),
+        root_(std::move(root)),
+        cancellation_(cancellation),
+        file_(std::move(file)),
+        meta_(std::move(meta)),
+        exact_(std::move(exact)) {}
+
+  const ObjectMeta& meta() const override { return meta_; }
+
+  Result<std::size_t> read(std::span<char> buffer) override {
+    while (true) {
+      if (auto status = cancellation_.check(); !status) return status;
+      const ssize_t count = ::read(file_.get(), buffer.data(), buffer.size());
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) return errno_status(errno, "reading source " + id_.path());
+    }
+  }
+
+  Status check_unchanged() override {
+    const Status changed(Code::kAborted, "source " + id_.path() + " changed while it was copied");
+    auto root = root_->open();
+    if (!root) return root.status();
+    const auto info = stat_beneath(root->get(), id_.path());
+    if (!info) return info.status().code() == Code::kNotFound ? changed : info.status();
+    return fingerprint(*info, 0) == exact_ ? Status::ok() : changed;
+  }
+
+ private:
+  const ObjectId id_;
+  const std::shared_ptr<const SourceRoot> root_;
+  const Cancellation& cancellation_;
+  const Fd file_;
+  const ObjectMeta meta_;
+  const std::string exact_;  // fingerprint without the mark for a recent change
+};
+
+}  // namespace
+
+SourceRoot::SourceRoot(std::string path, std::function<bool()> has_history)
+    : path_(std::move(path)), has_history_(std::move(has_history)) {}
+
+Result<Fd> SourceRoot::open() const {
+  auto root = open_root(path_);
+  struct stat info {};
+  if (!root || ::fstat(root->get(), &info) != 0)
+    return Status(Code::kUnavailable, "source root is missing: " + (root ? path_ : root.status().message()) + "; create or mount it");
+  const Identity found{info.st_dev, info.st_ino};
+  {
+    const std::lock_guard lock(mutex_);
+    if (identity_ == found) return root;
+    if (identity_)
+      return Status(Code::kUnavailable,
+                    "source root " + path_ + " is another directory than before: mount it again, or restart if it was replaced on purpose");
+  }
+  if (!has_directory(root->get()) && has_history_())
+    return Status(Code::kUnavailable, "source root " + path_ +
+                                          " is empty although objects are known from it: mount it, or create a directory in it if "
+                                          "everything was deleted on purpose");
+  const std::lock_guard lock(mutex_);
+  identity_ = found;
+  return root;
+}
+
+Result<std::unique_ptr<ObjectReader>> FilesystemSource::open(const ObjectId& id) {
+  auto root = root_->open();
+  if (!root) return root.status();
+  auto parent = open_parent(root->get(), id.path());
+  if (!parent) return parent.status();
+  Fd file(::openat(parent->directory.get(), parent->name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file) return errno_status(errno == ENXIO ? ENOENT : errno, "source " + id.path());
+  struct stat info {};
+  const std::int64_t now_ns = file_clock_ns();
+  if (::fstat(file.get(), &info) != 0) return errno_status(errno, "source " + id.path());
+  if (!S_ISREG(info.st_mode)) return Status(Code::kNotFound, "source " + id.path() + " is not a file");
+  auto user_metadata = read_user_metadata(file.get());
+  if (!user_metadata) return Status(user_metadata.status().code(), "source " + id.path() + ": " + user_metadata.status().message());
+  ObjectMeta meta{static_cast<std::uint64_t>(info.st_size), to_ns(info.st_mtim), info.st_mode & 0777u, std::move(*user_metadata),
+                  fingerprint(info, now_ns)};
+  return std::unique_ptr<ObjectReader>(
+      std::make_unique<FilesystemReader>(id, root_, cancellation_, std::move(file), std::move(meta), fingerprint(info, 0)));
+}
+
+}  // namespace fermata::crr
