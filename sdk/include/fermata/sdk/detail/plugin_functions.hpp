@@ -40,17 +40,23 @@ inline std::string json_quoted(std::string_view text) {
       quoted.push_back(c);
     }
   }
-  return quoted + '"';
+  quoted.push_back('"');
+  return quoted;
 }
 
 /// The JSON object that fermata_plugin.status writes.
 inline std::string to_json(const LocationStatus& status) {
-  std::string json;
-  if (status.state != LocationStatus::State::kHealthy)
-    json = status.state == LocationStatus::State::kFailed ? R"("state":"failed")" : R"("state":"degraded")";
-  if (!status.message.empty()) json += (json.empty() ? "" : ",") + std::string(R"("message":)") + json_quoted(status.message);
-  if (!status.details_json.empty()) json += (json.empty() ? "" : ",") + std::string(R"("details":)") + status.details_json;
-  return "{" + json + "}";
+  std::string json = "{";
+  const auto add = [&json](std::string_view name, std::string_view value) {
+    if (json.size() > 1) json += ',';
+    json.append(1, '"').append(name).append("\":").append(value);
+  };
+  if (status.state == LocationStatus::State::kFailed) add("state", "\"failed\"");
+  if (status.state == LocationStatus::State::kDegraded) add("state", "\"degraded\"");
+  if (!status.message.empty()) add("message", json_quoted(status.message));
+  if (!status.details_json.empty()) add("details", status.details_json);
+  json += '}';
+  return json;
 }
 
 /// kServices: an array of ServiceFactory with static storage, one entry per service of the manifest.
