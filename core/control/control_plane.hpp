@@ -61,9 +61,9 @@ struct AuditEntry {
 class ControlPlane {
  public:
   struct Options {
-    std::string node_id;
-    std::string node_address;
-    std::string node_version;
+    std::string node_id = {};
+    std::string node_address = {};
+    std::string node_version = {};
     std::string base_path = "/backbeat";
     std::chrono::milliseconds reconcile_interval{30'000};
     std::chrono::milliseconds observation_interval{1'000};  ///< how often changed counts are shown to other nodes
