@@ -1,6 +1,7 @@
 #include "rest/http_connection.hpp"
 
 #include "rest/errors.hpp"
+#include "rest/query.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
@@ -191,7 +192,7 @@ bool Connection::wants_continue() {
 }
 
 void Connection::dispatch(Time now) {
-  enter(Phase::kHandling, now, server_.config.request_timeout);
+  enter(Phase::kHandling, now, server_.config.request_timeout + wait_allowance(request_->query));
   keep_alive_ = parser_->keep_alive();
   const auto exchange = std::make_shared<Exchange>(server_.io, weak_from_this(), ++exchange_);
   const auto fail = [&](std::string_view reason) {
