@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cstring>
 #include <utility>
 
 namespace fermata::embedded {
@@ -115,7 +116,9 @@ void Database::fail(int code) const {
   if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
     throw SqlError({Code::kDataLoss, fmt::format("{} is damaged ({}): restore it, or move it away to begin anew", file_, what)});
   if (primary == SQLITE_FULL) throw SqlError({Code::kUnavailable, fmt::format("{}: {}: free some space", file_, what)});
-  throw SqlError({Code::kUnavailable, fmt::format("{}: {} ({})", file_, what, sqlite3_errstr(code))});
+  const int os_error = handle_ == nullptr ? 0 : sqlite3_system_errno(handle_);
+  const std::string cause = os_error == 0 ? "" : fmt::format(" ({})", std::strerror(os_error));
+  throw SqlError({Code::kUnavailable, fmt::format("{}: {}{}", file_, what, cause)});
 }
 
 Transaction::Transaction(Database& database) : database_(database) { database_.run("BEGIN IMMEDIATE"); }

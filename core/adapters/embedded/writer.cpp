@@ -120,13 +120,13 @@ void Writer::write(Works works, bool tick) {
     transaction.commit();
   } catch (const SqlError& error) {
     part_->rolled_back();
+    report(error.status());  // first, so that whoever is answered sees it in health
     settle(std::move(works), error.status());
-    report(error.status());
     return;
   }
+  report(Status::ok());
   part_->committed();
   for (auto& work : works) work->committed();
-  report(Status::ok());
 }
 
 // Puts those that stay back to the front, in order.
