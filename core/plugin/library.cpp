@@ -103,19 +103,23 @@ Result<std::string> private_copy(const std::string& file, const std::string& pri
   return target.string();
 }
 
-Result<fermata_plugin> load_library(const std::string& path, const std::string& file, const Manifest& manifest) {
-  fermata_plugin_entry_fn entry = nullptr;
+Result<Entry> load_entry(const std::string& path, const std::string& file) {
   try {
     // RTLD_NODELETE: threads, exceptions and callbacks may still refer to the code after everything was stopped.
     const auto mode = dll::load_mode::rtld_now | dll::load_mode::rtld_local | static_cast<dll::load_mode::type>(RTLD_NODELETE);
     const dll::shared_library library(path, mode);
-    entry = &library.get<const fermata_plugin*()>(FERMATA_ENTRY_SYMBOL);
+    return Entry{&library.get<const fermata_plugin*()>(FERMATA_ENTRY_SYMBOL)};
   } catch (const std::exception& thrown) {
     return refuse(file, cannot_be_loaded(path, file, thrown.what()));
   }
+}
+
+Result<fermata_plugin> load_library(const std::string& path, const std::string& file, const Manifest& manifest) {
+  const auto entry = load_entry(path, file);
+  if (!entry) return entry.status();
   const fermata_plugin* plugin = nullptr;
   const auto entered = fenced(fmt::format("plugin file '{}': its entry", file), [&] {
-    plugin = entry();
+    plugin = entry->call();
     return Status::ok();
   });
   if (!entered) return Status(Code::kInternal, entered.message() + "; the entry must only return a constant");
