@@ -30,6 +30,7 @@ void FairPool::stop() {
     waiting_ = 0;
   }
   changed_.notify_all();
+  dropped.clear();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
 }

@@ -19,16 +19,17 @@ constexpr std::size_t kMaxDirectories = 10'000;
 constexpr auto kPollTime = 100ms;
 constexpr auto kMaxIdle = 30s;
 constexpr int kMaxReads = 64;
-/// A file that never comes to rest is journaled as it is after so long, and again later.
+/// A file that never comes to rest is journaled as it is when it was waited for so much longer, and again later.
 constexpr auto kMaxUnsettled = 2s;
 /// Instead of the rescan interval, while not all directories can be watched.
 constexpr std::chrono::milliseconds kDegradedRescan = 30s;
 constexpr std::size_t kMaxSkipsLogged = 20;
 
-/// How much of `least_ns` is missing since `stamp_ns`; a stamp in the future is old enough.
+/// How much of `least_ns` is missing since `stamp_ns`. A stamp far in the future says nothing, and nothing is missing.
 std::int64_t missing_ns(std::int64_t now_ns, std::int64_t stamp_ns, std::int64_t least_ns) {
+  constexpr std::int64_t kFarFutureNs = 1'000'000'000;
   const std::int64_t age_ns = now_ns - stamp_ns;
-  return age_ns < 0 ? 0 : std::max<std::int64_t>(0, least_ns - age_ns);
+  return age_ns < -kFarFutureNs ? 0 : std::max<std::int64_t>(0, least_ns - age_ns);
 }
 
 }  // namespace
@@ -221,7 +222,7 @@ Status FilesystemJournal::look_at(int root, const DuePaths::Path& due, sdk::Batc
 Status FilesystemJournal::journal(sdk::Batch& batch, const std::string& path, const std::optional<struct stat>& info, bool complete,
                                   Clock::time_point since) {
   const auto delay = info ? unsettled(*info, complete) : 0ns;
-  const bool waited_enough = Clock::now() - since > kMaxUnsettled;
+  const bool waited_enough = Clock::now() - since > settings_.settle + kMaxUnsettled;
   if (delay > 0ns) add_due(path, delay, complete, waited_enough ? Clock::now() : since);
   if (delay > 0ns && !waited_enough) return Status::ok();
   return writer_.examine(batch, path, info);

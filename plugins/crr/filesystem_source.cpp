@@ -47,7 +47,7 @@ class FilesystemReader final : public ObjectReader {
     if (!root) return root.status();
     const auto info = stat_beneath(root->get(), id_.path());
     if (!info) return info.status().code() == Code::kNotFound ? changed : info.status();
-    return fingerprint(*info, 0) == exact_ ? Status::ok() : changed;
+    return fingerprint(*info) == exact_ ? Status::ok() : changed;
   }
 
  private:
@@ -87,6 +87,7 @@ Result<Fd> SourceRoot::open() const {
 }
 
 Result<std::unique_ptr<ObjectReader>> FilesystemSource::open(const ObjectId& id) {
+  if (auto status = check_relative_path(id.path()); !status) return status;
   auto root = root_->open();
   if (!root) return root.status();
   auto parent = open_parent(root->get(), id.path());
@@ -100,9 +101,9 @@ Result<std::unique_ptr<ObjectReader>> FilesystemSource::open(const ObjectId& id)
   auto user_metadata = read_user_metadata(file.get());
   if (!user_metadata) return Status(user_metadata.status().code(), "source " + id.path() + ": " + user_metadata.status().message());
   ObjectMeta meta{static_cast<std::uint64_t>(info.st_size), to_ns(info.st_mtim), info.st_mode & 0777u, std::move(*user_metadata),
-                  fingerprint(info, now_ns)};
+                  fingerprint_at(info, now_ns)};
   return std::unique_ptr<ObjectReader>(
-      std::make_unique<FilesystemReader>(id, root_, cancellation_, std::move(file), std::move(meta), fingerprint(info, 0)));
+      std::make_unique<FilesystemReader>(id, root_, cancellation_, std::move(file), std::move(meta), fingerprint(info)));
 }
 
 }  // namespace fermata::crr

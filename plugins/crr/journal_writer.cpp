@@ -63,7 +63,7 @@ Status JournalWriter::examine(sdk::Batch& batch, const std::string& path, const 
   const auto before = known(path);
   if (!before) return before.status();
   if (!info) return *before ? emit(batch, ReplicationRecord::Type::kDelete, path, **before) : Status::ok();
-  JournaledObject now{static_cast<std::uint64_t>(info->st_size), to_ns(info->st_mtim), fingerprint(*info, file_clock_ns())};
+  JournaledObject now{static_cast<std::uint64_t>(info->st_size), to_ns(info->st_mtim), fingerprint_at(*info, file_clock_ns())};
   if (*before && (*before)->fingerprint == now.fingerprint) return Status::ok();
   return emit(batch, ReplicationRecord::Type::kPut, path, now);
 }

@@ -106,15 +106,17 @@ std::int64_t to_ns(const timespec& time) { return std::int64_t{time.tv_sec} * 1'
 
 std::int64_t file_clock_ns() {
   timespec now{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  ::clock_gettime(CLOCK_REALTIME, &now);
   return to_ns(now);
 }
 
-std::string fingerprint(const struct stat& info, std::int64_t now_ns) {
-  const std::int64_t changed_ns = to_ns(info.st_ctim);
-  const bool may_change_unseen = now_ns >= changed_ns && now_ns - changed_ns < kTickNs;
-  return std::to_string(info.st_size) + "-" + std::to_string(to_ns(info.st_mtim)) + "-" + std::to_string(changed_ns) + "-" +
-         std::to_string(info.st_ino) + (may_change_unseen ? "~" : "");
+std::string fingerprint(const struct stat& info) {
+  return std::to_string(info.st_size) + "-" + std::to_string(to_ns(info.st_mtim)) + "-" + std::to_string(to_ns(info.st_ctim)) + "-" +
+         std::to_string(info.st_ino);
+}
+
+std::string fingerprint_at(const struct stat& info, std::int64_t now_ns) {
+  return fingerprint(info) + (now_ns - to_ns(info.st_ctim) < kTickNs ? "~" : "");
 }
 
 }  // namespace fermata::crr

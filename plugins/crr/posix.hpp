@@ -68,7 +68,9 @@ std::int64_t file_clock_ns();
 /// Timestamps move in ticks of up to this length. A file stamped within the last tick may change once more without showing it.
 constexpr std::int64_t kTickNs = 20'000'000;
 
-/// See ObjectMeta::fingerprint. One taken within a tick of the last change ends in "~" and equals no later one.
-std::string fingerprint(const struct stat& info, std::int64_t now_ns);
+/// Differs when size, times or inode differ, and so whenever the content was changed by ordinary means.
+std::string fingerprint(const struct stat& info);
+/// The same, but ends in "~" if it was taken within a tick of the last change, and then equals no later one.
+std::string fingerprint_at(const struct stat& info, std::int64_t now_ns);
 
 }  // namespace fermata::crr

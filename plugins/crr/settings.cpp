@@ -64,8 +64,9 @@ std::string canonical(const json::value& path) {
 
 /// Roots within each other would replicate replicas.
 Status check_apart(const Settings& settings) {
-  std::vector<std::pair<std::string, std::string>> roots{{settings.source_path + "/", "settings.source"}};
-  for (const auto& location : settings.locations) roots.emplace_back(location.path + "/", "locations[" + location.name + "]");
+  const auto with_slash = [](const std::string& path) { return path == "/" ? path : path + "/"; };
+  std::vector<std::pair<std::string, std::string>> roots{{with_slash(settings.source_path), "settings.source"}};
+  for (const auto& location : settings.locations) roots.emplace_back(with_slash(location.path), "locations[" + location.name + "]");
   std::sort(roots.begin(), roots.end());
   for (std::size_t i = 1; i < roots.size(); ++i) {
     const auto& [outer, outer_name] = roots[i - 1];
