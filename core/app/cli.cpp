@@ -64,10 +64,11 @@ class CommandLine {
     return added;
   }
 
-  CLI::App* location_command(const char* name, const char* summary, std::function<int()> action) {
+  CLI::App* location_command(const char* name, const char* summary, std::function<int()> action,
+                             const char* which = "One of its locations, or all") {
     auto* added = command(app_, name, summary, std::move(action));
     added->add_option("SERVICE", service_, "The service, e.g. crr")->required();
-    added->add_option("LOCATION", location_, "One of its locations, or all")->required();
+    added->add_option("LOCATION", location_, which)->required();
     return added;
   }
 
@@ -90,8 +91,10 @@ class CommandLine {
     when->add_option("--after", after_, "After a time, e.g. 90m")->check(check_duration);
     when->require_option(1);
     location_command("unschedule", "Forget a scheduled resume", [this] { return unschedule_resume(api_, service_, location_); });
-    location_command("failed", "List the records that were given up", [this] { return list_failed(api_, service_, location_); });
-    auto* retry = location_command("retry", "Queue failed records again", [this] { return retry_failed(api_, service_, location_, ids_); });
+    location_command(
+        "failed", "List the records that were given up", [this] { return list_failed(api_, service_, location_); }, "One of its locations");
+    auto* retry = location_command(
+        "retry", "Queue failed records again", [this] { return retry_failed(api_, service_, location_, ids_); }, "One of its locations");
     auto* which = retry->add_option_group("which");
     which->add_option("IDS", ids_, "Their ids, as `failed` lists them");
     which->add_flag("--all", all_, "All of them");

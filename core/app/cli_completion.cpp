@@ -39,9 +39,10 @@ constexpr std::string_view kBash = R"sh(_fermata() {
       config:2|plugin:2) COMPREPLY=($(compgen -f -- "$word")); return ;;
       status:1|pause:1|resume:1|schedule:1|unschedule:1|failed:1|retry:1) choices=$(fermata names 2>/dev/null) ;;
       status:2|failed:2|retry:2) choices=$(fermata names "${words[1]}" 2>/dev/null) ;;
-      pause:2|resume:2|schedule:2|unschedule:2) choices="all $(fermata names "${words[1]}" 2>/dev/null)";
-;
-esac fi COMPREPLY = ($(compgen - W "$choices" --"$word"))
+      pause:2|resume:2|schedule:2|unschedule:2) choices="all $(fermata names "${words[1]}" 2>/dev/null)" ;;
+    esac
+  fi
+  COMPREPLY=($(compgen -W "$choices" -- "$word"))
 }
 complete -F _fermata fermata
 )sh";

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <ostream>
 
 namespace fermata::app {
@@ -24,10 +25,15 @@ void print_waiting(const ApiClient& api, const json::value& answer) {
   table.print(api.world().err, "  ");
 }
 
+bool is_changed(const json::value& answer) {
+  return std::ranges::any_of(list_at(answer, "locations"), [](const json::value& one) { return text_at(one, {"changed"}) == "true"; });
+}
+
 /// Prints the answer of a change; kExitFailed if it says that it has not converged.
-int report_change(const ApiClient& api, const std::string& body, const std::string& sentence) {
+int report_change(const ApiClient& api, const std::string& body, std::string sentence) {
   const auto answer = parse_or_null(body);
-  const bool late = text_at(answer, {"converged"}) == "false" && !list_at(answer, "waiting").empty();
+  const bool late = text_at(answer, {"converged"}) == "false";
+  if (!is_changed(answer)) sentence += " (it was asked for already)";
   if (api.options().json)
     api.world().out << body << '\n';
   else if (late)
@@ -102,11 +108,19 @@ int list_failed(const ApiClient& api, const std::string& service, const std::str
 
 int retry_failed(const ApiClient& api, const std::string& service, const std::string& location, const std::vector<std::string>& ids) {
   const json::value body = ids.empty() ? json::value{{"all", true}} : json::value{{"ids", json::array(ids.begin(), ids.end())}};
-  const auto answer = api.call("POST", location_path(service, location, "/failed/retry"), json::serialize(body));
-  if (!answer) return api.fail(answer.status());
-  const auto count = text_at(parse_or_null(*answer), {"retried"});
-  return report_change(
-      api, *answer, name_of(service, location) + ": " + (count.empty() ? "failed records" : count + " failed records") + " queued again");
+  std::int64_t retried = 0;
+  for (bool more = true; more;) {  // the daemon retries as many as it can within its time, and says whether there are more
+    const auto answer = api.call("POST", location_path(service, location, "/failed/retry"), json::serialize(body));
+    if (!answer) return api.fail(answer.status());
+    const auto value = parse_or_null(*answer);
+    retried += number_at(value, "retried");
+    more = text_at(value, {"more"}) == "true" && number_at(value, "retried") > 0;
+  }
+  if (api.options().json)
+    api.world().out << json::serialize(json::value{{"retried", retried}}) << '\n';
+  else if (!api.options().quiet)
+    api.world().out << printable(name_of(service, location)) << ": " << retried << " failed records queued again\n";
+  return kExitOk;
 }
 
 }  // namespace fermata::app

@@ -27,11 +27,24 @@ std::string cell_text(const json::value& value) {
   return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
 }
 
+bool is_empty(const json::value& value) {
+  return value.is_null() || (value.is_string() && value.get_string().empty()) || (value.is_array() && value.get_array().empty()) ||
+         (value.is_object() && value.get_object().empty());
+}
+
 void print_list(std::ostream& out, const json::array& list, const std::string& indent) {
+  constexpr std::size_t kMaxColumns = 6;
   std::vector<std::string> header;
   for (const auto& item : list)
     for (const auto& member : item.get_object())
       if (std::ranges::find(header, member.key()) == header.end()) header.emplace_back(member.key());
+  if (header.size() > kMaxColumns) {
+    for (const auto& item : list) {
+      out << indent << "-\n";
+      print_json(out, item, indent + "  ");
+    }
+    return;
+  }
   Table table(header);
   for (const auto& item : list) {
     std::vector<std::string> row;
@@ -80,6 +93,11 @@ std::string text_at(const json::value& value, std::initializer_list<std::string_
   return cell_text(*at);
 }
 
+std::int64_t number_at(const json::value& value, std::string_view key) {
+  const auto* found = value.is_object() ? value.get_object().if_contains(key) : nullptr;
+  return found != nullptr && found->is_int64() ? found->get_int64() : 0;
+}
+
 const json::array& list_at(const json::value& value, std::string_view key) {
   static const json::array kNone;
   const auto* found = value.is_object() ? value.get_object().if_contains(key) : nullptr;
@@ -99,7 +117,8 @@ void print_json(std::ostream& out, const json::value& value, const std::string& 
     return;
   }
   for (const auto& [key, member] : value.get_object()) {
-    const bool nested = is_list_of_objects(member) || (member.is_object() && !member.get_object().empty());
+    if (is_empty(member)) continue;
+    const bool nested = is_list_of_objects(member) || member.is_object();
     out << indent << printable(key) << (nested ? ":\n" : ": ");
     if (nested)
       print_json(out, member, indent + "  ");

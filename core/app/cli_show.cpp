@@ -13,10 +13,7 @@ namespace json = boost::json;
 /// The sum of a count over all nodes that run a location.
 std::string sum_at(const json::value& location, std::string_view key) {
   std::int64_t sum = 0;
-  for (const auto& node : list_at(location, "nodes")) {
-    const auto* count = node.is_object() ? node.get_object().if_contains(key) : nullptr;
-    if (count != nullptr && count->is_int64()) sum += count->get_int64();
-  }
+  for (const auto& node : list_at(location, "nodes")) sum += number_at(node, key);
   return std::to_string(sum);
 }
 
@@ -32,7 +29,7 @@ std::string note_of(const json::value& location) {
     const auto date = text_at(location, {"desired", "scheduledResume"});
     append(date.empty() ? "" : "resumes at " + date);
   }
-  append(text_at(location, {"error"}));
+  append(text_at(location, {"desiredError"}));
   for (const auto& node : list_at(location, "nodes")) append(text_at(node, {"message"}));
   return note;
 }
