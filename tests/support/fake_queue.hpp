@@ -210,7 +210,7 @@ class FakeQueue final : public Queue {
     static std::size_t hash(std::string_view key) {
       std::uint64_t value = 14695981039346656037u;
       for (const char c : key) value = (value ^ static_cast<unsigned char>(c)) * 1099511628211u;
-      return static_cast<std::size_t>(value);
+      return static_cast<std::size_t>(value ^ (value >> 32));
     }
 
     static std::pair<std::int32_t, std::int64_t> append(const std::shared_ptr<State>& state, NewRecord record, std::int32_t partitions) {
