@@ -5,8 +5,16 @@
 namespace fermata::app {
 namespace {
 
-// Asks the daemon for the names of services and locations; without a daemon there is nothing to offer.
-constexpr std::string_view kBash = R"sh(_fermata() {
+// Asks the daemon for the names of services and locations; without a daemon there is nothing to offer. Names never go
+// through `compgen -W`, which would run what stands in $(..).
+constexpr std::string_view kBash = R"sh(_fermata_names() {
+  local name
+  while IFS= read -r name; do
+    [[ $name == "$word"* ]] && COMPREPLY+=("$(printf %q "$name")")
+  done < <(fermata names "$@" 2>/dev/null)
+}
+_fermata() {
+  COMPREPLY=()
   local word=${COMP_WORDS[COMP_CWORD]} position=0 i words=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
@@ -37,12 +45,12 @@ constexpr std::string_view kBash = R"sh(_fermata() {
       plugin:1) choices="check" ;;
       completion:1) choices="bash zsh" ;;
       config:2|plugin:2) COMPREPLY=($(compgen -f -- "$word")); return ;;
-      status:1|pause:1|resume:1|schedule:1|unschedule:1|failed:1|retry:1) choices=$(fermata names 2>/dev/null) ;;
-      status:2|failed:2|retry:2) choices=$(fermata names "${words[1]}" 2>/dev/null) ;;
-      pause:2|resume:2|schedule:2|unschedule:2) choices="all $(fermata names "${words[1]}" 2>/dev/null)" ;;
+      status:1|pause:1|resume:1|schedule:1|unschedule:1|failed:1|retry:1) _fermata_names ;;
+      status:2|failed:2|retry:2) _fermata_names "${words[1]}" ;;
+      pause:2|resume:2|schedule:2|unschedule:2) choices=all; _fermata_names "${words[1]}" ;;
     esac
   fi
-  COMPREPLY=($(compgen -W "$choices" -- "$word"))
+  COMPREPLY+=($(compgen -W "$choices" -- "$word"))
 }
 complete -F _fermata fermata
 )sh";

@@ -79,10 +79,10 @@ std::string offered(const std::string& script, const std::string& words, int pos
   if (fd < 0) return "no temporary file";
   const std::unique_ptr<FILE, int (*)(FILE*)> stream(::fdopen(fd, "w"), std::fclose);
   std::fputs(script.c_str(), stream.get());
-  std::fprintf(
-      stream.get(),
-      "fermata() { [ -z \"$2\" ] && echo crr || echo paris; }\nCOMP_WORDS=(%s)\nCOMP_CWORD=%d\n_fermata\necho \"${COMPREPLY[*]}\"\n",
-      words.c_str(), position);
+  std::fprintf(stream.get(),
+               "fermata() { [ -z \"$2\" ] && echo crr || printf '%%s\\n' paris 'a$(echo ran)'; "
+               "}\nCOMP_WORDS=(%s)\nCOMP_CWORD=%d\n_fermata\necho \"${COMPREPLY[*]}\"\n",
+               words.c_str(), position);
   std::fflush(stream.get());
   const std::unique_ptr<FILE, int (*)(FILE*)> shell(::popen(("bash " + name).c_str(), "r"), ::pclose);
   std::array<char, 4'096> line{};
@@ -97,7 +97,7 @@ TEST(CliCompletion, OffersCommandsServicesLocationsAndOptions) {
   const auto script = daemon.out();
   EXPECT_EQ(offered(script, "fermata un", 1), "unschedule\n");
   EXPECT_EQ(offered(script, "fermata pause ''", 2), "crr\n");
-  EXPECT_EQ(offered(script, "fermata --url http://x:1 pause crr ''", 5), "all paris\n");
+  EXPECT_EQ(offered(script, "fermata --url http://x:1 pause crr ''", 5), "paris a\\$\\(echo\\ ran\\) all\n");
   EXPECT_EQ(offered(script, "fermata schedule crr paris --h", 4), "--help --hours\n");
   EXPECT_EQ(offered(script, "fermata config s", 2), "schema\n");
   ASSERT_EQ(daemon.run({"completion", "zsh"}), kExitOk);
