@@ -3,7 +3,6 @@
 #include <fermata/abi/plugin.h>
 #include <fermata/testing/fake_host.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <stdexcept>
 #include <string>
@@ -58,18 +57,16 @@ class PluginInstance {
     if (!status.is_ok()) return status;
     return json;
   }
-  /// Stops the service while the host's tasks run and its clock moves on, so that a plugin may wait for both.
+  /// Stops the service while the host's tasks run and its clock moves on (10 ms each millisecond), so that a plugin may
+  /// wait for both.
   Status stop() {
-    std::atomic<bool> stopped{false};
+    Promise<bool> stopped;
     std::thread worker([&] {
-      while (!stopped) {
-        host_.advance(std::chrono::milliseconds(10));
-        std::this_thread::yield();
-      }
+      while (!stopped.wait(std::chrono::milliseconds(1))) host_.advance(std::chrono::milliseconds(10));
     });
     auto error = make_error();
     auto status = from_abi(plugin_.stop(instance_, &error), error);
-    stopped = true;
+    stopped.end(true);
     worker.join();
     host_.drop_tasks();
     return status;

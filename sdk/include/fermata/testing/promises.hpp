@@ -50,7 +50,7 @@ class Promise {
   mutable std::mutex mutex_;  // guards all below
   mutable std::condition_variable changed_;
   bool ended_ = false;
-  End end_;
+  End end_{};
 };
 
 struct DeliveryEnd {
