@@ -155,7 +155,7 @@ class BareSqlite {
     sqlite3_finalize(statement);
   }
 
-  /// Reads everything, writing the offset and deleting what was read once a second, as the pipeline does.
+  /// Reads everything, writing the offset once a second, as the pipeline does; unlike the queue it never frees space.
   void read(std::int64_t count) {
     sqlite3_stmt* statement = prepare("SELECT position, key, value FROM records WHERE position >= ? ORDER BY position LIMIT 1000");
     std::int64_t next = 0;
@@ -168,8 +168,7 @@ class BareSqlite {
       }
       sqlite3_reset(statement);
       if (next < count && SteadyClock::now() - committed_at < 1s) continue;
-      const std::string position = std::to_string(next);
-      run("BEGIN IMMEDIATE; UPDATE offsets SET position = " + position + "; DELETE FROM records WHERE position < " + position + "; COMMIT");
+      run("UPDATE offsets SET position = " + std::to_string(next));
       committed_at = SteadyClock::now();
     }
     sqlite3_finalize(statement);
@@ -293,7 +292,7 @@ void run(std::int64_t count, const std::filesystem::path& folder) {
   const Cost inserted = measure(count, [&] { peer.insert(count); });
   print("bare SQLite: insert", inserted);
   const Cost read = measure(count, [&] { peer.read(count); });
-  print("bare SQLite: select, offset, delete", read);
+  print("bare SQLite: select, offset", read);
   std::printf("ratio to bare SQLite: produce %.2f, consume %.2f (records/s); CPU %.2f and %.2f\n",
               produced.per_second / inserted.per_second, consumed.per_second / read.per_second, produced.cpu_us / inserted.cpu_us,
               consumed.cpu_us / read.cpu_us);
