@@ -35,8 +35,8 @@ void Report::problem(int line, const Place& place, std::string message) {
 std::vector<Problem> Report::take_problems() {
   const auto key = [](const Problem& problem) { return std::tie(problem.line, problem.path, problem.message); };
   std::ranges::sort(problems_, {}, key);
-  const auto repeated = std::ranges::unique(problems_, {}, key);
-  problems_.erase(repeated.begin(), repeated.end());
+  const auto same = [&](const Problem& a, const Problem& b) { return key(a) == key(b); };
+  problems_.erase(std::unique(problems_.begin(), problems_.end(), same), problems_.end());
   return std::move(problems_);
 }
 
