@@ -29,7 +29,7 @@ int run_cli(int argc, char** argv, ServeCommand serve) {
   const CliWorld world{
       .serve = std::move(serve),
       .transport = rest::http_request,
-      .check_plugin = plugin::check_plugin,
+      .check_plugin = [](const std::string& file) { return plugin::check_plugin(file); },
       .run_one_check = plugin::run_one_check,
       .check_extensions = [](const config::Config& config) { return plugin::check_extensions(config, true); },
       .by = user_at_host(),
