@@ -25,9 +25,7 @@ HttpResponse error_of(const Status& status) {
 }
 
 std::string status_of(const DesiredState& desired) { return desired.paused ? "disabled" : "enabled"; }
-std::string schedule_of(const DesiredState& desired) {
-  return desired.scheduled_resume ? format_iso(*desired.scheduled_resume) : "none";
-}
+std::string schedule_of(const DesiredState& desired) { return desired.scheduled_resume ? format_iso(*desired.scheduled_resume) : "none"; }
 
 /// Backbeat's routes. Threads: [any]; owned by the routes that refer to it.
 class BackbeatApi {
@@ -119,7 +117,7 @@ class BackbeatApi {
   }
 
   const ApiDependencies deps_;
-  std::mutex mutex_;  // guards statuses_
+  std::mutex mutex_;                                                       // guards statuses_
   std::map<std::string, std::pair<std::uint64_t, std::string>> statuses_;  // by service: revision and body; as many as services
 };
 

@@ -19,8 +19,8 @@ Status check_target(const control::ControlPlane& control, std::string_view servi
   if (control.desired_revision(service) == 0)
     return {Code::kNotFound, "no service '" + std::string(service) + "'; GET /api/v1/services lists them"};
   if (location == "all" || control.location(service, location)) return Status::ok();
-  return {Code::kNotFound, "service '" + std::string(service) + "' has no location '" + std::string(location) +
-                               "'; GET /api/v1/services/" + std::string(service) + "/locations lists them"};
+  return {Code::kNotFound, "service '" + std::string(service) + "' has no location '" + std::string(location) + "'; GET /api/v1/services/" +
+                               std::string(service) + "/locations lists them"};
 }
 
 }  // namespace fermata::rest

@@ -68,7 +68,10 @@ using Wait = std::optional<std::chrono::milliseconds>;
 void answer_changed(const ApiDependencies& deps, const Change& change, Wait wait, const std::string& path,
                     const std::vector<Changed>& changed, const Respond& respond) {
   if (change.kind == Change::Kind::kSchedule && none_paused(changed))
-    return respond(problem(409, "location '" + change.location + "' of '" + change.service + "' is not paused, so there is no resume to schedule; pause it first", path));
+    return respond(problem(
+        409,
+        "location '" + change.location + "' of '" + change.service + "' is not paused, so there is no resume to schedule; pause it first",
+        path));
   std::string locations = changed_json(changed);
   if (!wait) return respond({.body = "{\"locations\":" + locations + "}"});
   deps.control.wait_converged(change.service, change.location, *wait,

@@ -202,7 +202,8 @@ void add_v1_reads(Router& router, const ApiDependencies& deps) {
   using Match = const RouteMatch&;
   get("/api/v1/services", [](Deps d, Http, Match) { return list_services(d); });
   get("/api/v1/services/{service}", [](Deps d, Http request, Match match) { return show_service(d, request, match.params[0]); });
-  get("/api/v1/services/{service}/locations", [](Deps d, Http request, Match match) { return list_locations(d, request, match.params[0]); });
+  get("/api/v1/services/{service}/locations",
+      [](Deps d, Http request, Match match) { return list_locations(d, request, match.params[0]); });
   get("/api/v1/services/{service}/locations/{location}", show_location);
   get("/api/v1/plugins", [](Deps d, Http, Match) { return list_plugins(d); });
   get("/api/v1/nodes", [](Deps d, Http, Match) { return list_nodes(d); });
