@@ -117,7 +117,9 @@ void Changes::fire(const std::shared_ptr<Service>& service, std::vector<std::siz
   };
   job.done = [this, service, fired](const Status& status) {
     record_fired(*service, *fired);
-    if (!status) dependencies_.log.warn("control", "a scheduled resume has to wait", {{"reason", status.message()}});
+    // It is tried again every second, and a lost store is in the log already.
+    const auto level = status.code() == Code::kUnavailable ? telemetry::Level::kDebug : telemetry::Level::kWarn;
+    if (!status) dependencies_.log.write(level, "control", "a scheduled resume has to wait", {{"reason", status.message()}});
   };
   editor_.run(std::move(job));
 }

@@ -216,7 +216,7 @@ void ClusterView::publish() {
   while (!touched_.empty()) {
     const auto [name, chunk] = *touched_.begin();
     const auto service = table_.find(name);
-    if (service != nullptr && !write_chunk(*service, chunk)) return;
+    if (service != nullptr && write_chunk(*service, chunk).code() == Code::kUnavailable) return;
     touched_.erase(touched_.begin());
   }
 }
@@ -231,7 +231,7 @@ void ClusterView::publish_counts() {
   });
 }
 
-bool ClusterView::write_chunk(const Service& service, std::size_t chunk) {
+Status ClusterView::write_chunk(const Service& service, std::size_t chunk) {
   ObservedChunk said{options_.node_id, chunk_count(service), {}};
   const std::size_t end = std::min(service.locations.size(), (chunk + 1) * kChunk);
   for (std::size_t i = chunk * kChunk; i < end; ++i)
@@ -239,10 +239,10 @@ bool ClusterView::write_chunk(const Service& service, std::size_t chunk) {
   const std::string data = format_chunk(said);
   const std::size_t digest = std::hash<std::string>{}(data);
   const std::string path = chunk_path(service.spec.name, chunk);
-  if (const auto before = written_.find(path); before != written_.end() && before->second == digest) return true;
-  if (!went_well(write_one(dependencies_.store, {StateWrite::Kind::kEphemeral, path, data}).status())) return false;
-  written_[path] = digest;
-  return true;
+  if (const auto before = written_.find(path); before != written_.end() && before->second == digest) return Status::ok();
+  Status written = write_one(dependencies_.store, {StateWrite::Kind::kEphemeral, path, data}).status();
+  if (went_well(written)) written_[path] = digest;
+  return written;
 }
 
 // Answering.

@@ -60,7 +60,7 @@ class ClusterView {
   void publish_soon();
   void publish();
   void publish_counts();
-  bool write_chunk(const Service& service, std::size_t chunk);
+  Status write_chunk(const Service& service, std::size_t chunk);
   NodeEntry self() const;
   void take_over(std::vector<NodeEntry> nodes);
   bool alone() const;

@@ -107,11 +107,14 @@ ControlPlane::Impl::Impl(Options options, Dependencies dependencies)
 Status ControlPlane::Impl::add_service(ServiceSpec spec, ServiceDriver* driver, std::string failure) {
   if (Status usable = Service::check(spec); !usable) return usable;
   auto service = std::make_shared<Service>(std::move(spec), options_.base_path, driver, std::move(failure));
-  if (Status added = table_.add(service); !added) return added;
   if (driver != nullptr) {
     driver->on_change([touched = touched_, service](std::string_view location) {
       if (const auto index = service->find(location)) touched->put({service, *index});
     });
+  }
+  if (Status added = table_.add(service); !added) {
+    service->driver.close();
+    return added;
   }
   turns_.post([this, service] {
     if (started_) load(service);
@@ -213,6 +216,8 @@ void ControlPlane::Impl::on_touched(const std::vector<ServiceLocation>& touched,
 }
 
 void ControlPlane::Impl::on_adopted(const std::shared_ptr<Service>& service, std::size_t location) {
+  // Of a service that was removed while a change of it was on its way, nobody would fire the schedule.
+  if (table_.find(service->spec.name) != service) return;
   scheduler_.set({service->spec.name, service->spec.locations[location].name}, service->locations[location].desired.scheduled_resume);
   touched_->put({service, location});
 }

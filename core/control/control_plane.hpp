@@ -34,7 +34,7 @@ struct Change {
 struct Changed {
   std::string location;
   DesiredState desired;
-  bool changed = false;  ///< false: it already was so (or, kSchedule: the location is not paused, and nothing happened)
+  bool changed = false;  ///< false: it already was so (or, kSchedule: `desired` is not paused, and nothing happened)
 };
 
 struct AuditEntry {
@@ -51,7 +51,7 @@ struct AuditEntry {
 /// Desired state of every (service, location), kept in the state store, brought to this node's services and shown
 /// together with what all nodes really do.
 ///
-/// Rules (docs/explanation/control-plane.md): compare-and-set first, hint second, answer third; `paused` and
+/// Rules: compare-and-set first, hint second, answer third; `paused` and
 /// `scheduledResume` change in one write; a schedule fires exactly once, by the same compare-and-set; a lost dependency
 /// stops nothing that runs.
 ///
@@ -86,7 +86,8 @@ class ControlPlane {
 
   /// @param driver  null for a service that failed to load: its desired state can still be steered, and this node shows
   ///                it as failed with `failure`.
-  /// kAlreadyExists if there is a service of that name.
+  /// kAlreadyExists if there is a service of that name; kInvalidArgument, naming the location, if its name is empty,
+  /// "all", has a '/', or stands twice.
   Status add_service(ServiceSpec spec, ServiceDriver* driver, std::string failure = {});
   /// Its locations stop being steered; their state is kept. On return the driver is not called any more.
   void remove_service(std::string_view name);
@@ -96,17 +97,19 @@ class ControlPlane {
   /// Reads or makes all state and applies it, announces this node, subscribes. Locations whose state cannot be read yet
   /// stay kStarting with closed gates, and are read as soon as the store is there. Blocks until the first pass is done.
   void start();
-  /// Withdraws this node; blocks until no callback runs.
+  /// Withdraws this node; blocks until no callback runs. What was requested and is not answered by then is dropped. Not
+  /// from a callback.
   void stop();
 
   // Reads. An unknown service is kNotFound.
 
   std::vector<std::string> services() const;
   Result<ServiceSpec> service(std::string_view name) const;
-  /// Calls `visit` for every location, in configuration order, under a lock: it must be quick and not call back.
+  /// Calls `visit` for every location, in configuration order, as each is at that moment.
   Status visit(std::string_view service, const std::function<void(const LocationView&)>& visit) const;
   Result<LocationView> location(std::string_view service, std::string_view location) const;
-  /// Visits only names and desired states, without gathering observations: the fast path of the status route.
+  /// Visits only names and desired states, without gathering observations: the fast path of the status route. Runs under
+  /// a lock: `visit` must be quick and not call back.
   Status visit_desired(std::string_view service, const std::function<void(std::string_view location, const DesiredState&)>& visit) const;
   /// Moves whenever a desired state of the service changes; for caches of visit_desired. 0: no such service.
   std::uint64_t desired_revision(std::string_view service) const;
@@ -115,14 +118,17 @@ class ControlPlane {
   // Requests: the callback runs once, on the control executor.
 
   /// Writes, hints, applies, then calls back, with one Changed per location concerned. kNotFound: service or location
-  /// unknown; kUnavailable: not stored, nothing changed (some of `all` may have); kInvalidArgument.
+  /// unknown; kInvalidArgument: a schedule without a date in the future; kUnavailable: the state store or the fan-out is
+  /// lost, nothing changed (some of `all` may have; the message says so); kAborted: others kept changing the same
+  /// locations; kFailedPrecondition: a schedule where the stored state cannot be read (pause or resume mends it).
   void change(Change change, std::function<void(Result<std::vector<Changed>>)> done);
 
-  /// Calls back with true as soon as every location named (or "all") is, on every live node, what is desired; with false
-  /// at `timeout`.
+  /// Calls back with true as soon as every location named (or "all") is, on every live node, what is desired then; a
+  /// degraded one counts as running. With false at `timeout`, or at once if the service or location is unknown.
   void wait_converged(std::string service, std::string location, std::chrono::milliseconds timeout, std::function<void(bool)> done);
 
-  /// The newest entries first, older than `before_id` (empty: from the newest), as (id, entry).
+  /// The changes that were made through this node; one of "all" is one entry. The newest entries first, older than `before_id` (empty: from
+  /// the newest), as (id, entry).
   void audit(std::string before_id, std::size_t limit, std::function<void(Result<std::vector<std::pair<std::string, AuditEntry>>>)> done);
 
   /// kUnavailable with the reason and since when, if desired state cannot be changed now.

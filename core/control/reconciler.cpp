@@ -47,7 +47,10 @@ void Reconciler::read_all() {
     read_states(watched.service);
     if (lost_) break;
   }
-  if (!lost_) cluster_.refresh();
+  if (!lost_) {
+    cluster_.refresh();
+    if (std::exchange(complained_, false)) dependencies_.log.info("control", "desired states can be read again");
+  }
   arm(lost_ ? std::min(kRetry, interval_) : interval_);
 }
 
@@ -73,7 +76,8 @@ void Reconciler::read_soon(const std::string& service) {
 
 void Reconciler::note(const Status& status) {
   if (status) return;
-  dependencies_.log.warn("control", "desired states could not be read; what is known stays in force", {{"error", status.message()}});
+  if (!std::exchange(complained_, true))
+    dependencies_.log.warn("control", "desired states could not be read; what is known stays in force", {{"error", status.message()}});
   lost_ = true;
   arm(std::min(kRetry, interval_));
 }

@@ -56,7 +56,8 @@ class Reconciler {
   std::map<std::string, Watched> services_;
   std::set<std::string> reading_soon_;
   TimerId timer_ = 0;
-  bool lost_ = false;  // the last read failed
+  bool lost_ = false;        // the last read failed
+  bool complained_ = false;  // in the log, since the last time that all went well
 };
 
 }  // namespace fermata::control

@@ -8,7 +8,7 @@
 
 namespace fermata::control {
 
-/// What an operator's change makes of one location; nullopt: nothing is to be written.
+/// What an operator's change makes of one location; nullopt: nothing is to be written. kSchedule comes with a date.
 /// @param readable  false: the stored state cannot be read and `current` is the last good one. A pause or a resume then
 ///                  writes it anew; a schedule needs to know what it changes, and does nothing.
 std::optional<DesiredState> after_change(const DesiredState& current, bool readable, const Change& change, WallTime now);
