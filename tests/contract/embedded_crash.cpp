@@ -1,12 +1,11 @@
 // What the embedded backend acknowledged survives kill -9, and nothing is there by halves.
 
 #include "contract/embedded_directory.hpp"
-#include "contract/eventually.hpp"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <string>
@@ -17,55 +16,23 @@ namespace {
 
 constexpr std::size_t kBatch = 3;
 
-struct Pipe {
-  int read_end = -1;
-  int write_end = -1;
-  Pipe() {
-    int ends[2] = {-1, -1};
-    if (pipe(ends) != 0) ADD_FAILURE() << "no pipe";
-    read_end = ends[0];
-    write_end = ends[1];
-  }
-  ~Pipe() {
-    close(read_end);
-    close(write_end);
-  }
-};
-
-std::string text(std::uint32_t round) { return std::to_string(round); }
-
-/// Writes to every port, round after round, telling `out` the rounds whose records are acknowledged. Until killed.
-[[noreturn]] void write_until_killed(EmbeddedDirectory& directory, int out) {
-  auto& backend = directory.open();
-  auto reader = *backend.queue().consume("t", "g", {.on_ready = [] {}});
-  reader->set_gate(true);
-  for (std::uint32_t round = 1;; ++round) {
-    const std::vector<StateWrite> writes{{StateWrite::Kind::kEphemeral, "/e", text(round)},
-                                         {round == 1 ? StateWrite::Kind::kCreate : StateWrite::Kind::kPut, "/s/a", text(round)},
-                                         {round == 1 ? StateWrite::Kind::kCreate : StateWrite::Kind::kPut, "/s/b", text(round)}};
-    if (!backend.state().write(writes) || !backend.kv().put("produced", text(round), text(round))) _exit(1);
-    Calls<Status> produced;
-    std::vector<NewRecord> records(kBatch, {"t", "key", text(round)});
-    if (!backend.queue().produce(std::move(records), [&](Status status) { produced.add(std::move(status)); })) _exit(1);
-    if (!produced.reach(1) || !produced.all().front()) _exit(1);
-    if (write(out, &round, sizeof(round)) != sizeof(round)) _exit(1);
-    const auto taken = reader->poll(kBatch, 1u << 20);
-    if (!taken || taken->size() != kBatch || !backend.kv().put("consumed", "last", text(round))) _exit(1);
-    const PartitionOffset done{taken->back().partition, taken->back().offset + 1};
-    reader->commit({&done, 1});
-  }
-}
-
-/// Runs the writer in a child until it has acknowledged `rounds`, and kills it. @return the last round acknowledged.
-std::uint32_t run_and_kill(EmbeddedDirectory& directory, std::uint32_t rounds) {
-  const Pipe acknowledged;
+/// Runs crash_writer until it has acknowledged `rounds`, and kills it. @return the last round read.
+std::uint32_t run_and_kill(const std::string& data_dir, std::uint32_t rounds) {
+  int ends[2] = {-1, -1};
+  if (pipe2(ends, O_CLOEXEC) != 0) return 0;
   const pid_t child = fork();
-  if (child == 0) write_until_killed(directory, acknowledged.write_end);
+  if (child == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    execl(FERMATA_CRASH_WRITER, "crash_writer", data_dir.c_str(), nullptr);
+    _exit(127);
+  }
+  close(ends[1]);
   std::uint32_t last = 0;
-  while (last < rounds && read(acknowledged.read_end, &last, sizeof(last)) == sizeof(last)) continue;
+  while (last < rounds && read(ends[0], &last, sizeof(last)) == sizeof(last)) continue;
   kill(child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);
+  close(ends[0]);
   EXPECT_TRUE(WIFSIGNALED(status)) << "the writer gave up with " << status;
   return last;
 }
@@ -81,8 +48,7 @@ class CrashAfter : public ::testing::TestWithParam<std::uint32_t> {};
 TEST_P(CrashAfter, EveryAcknowledgedWriteIsThereAndNoneByHalves) {
   EmbeddedDirectory directory;
   directory.options().partitions = 1;
-  directory.options().commit_interval = std::chrono::milliseconds(5);
-  const std::uint32_t acknowledged = run_and_kill(directory, GetParam());
+  const std::uint32_t acknowledged = run_and_kill(directory.data_dir(), GetParam());
   ASSERT_GE(acknowledged, GetParam());
   auto& backend = directory.open();
 

@@ -28,11 +28,9 @@ template <typename Value>
 class Calls {
  public:
   void add(Value value) {
-    {
-      const std::lock_guard lock(mutex_);
-      values_.push_back(std::move(value));
-    }
-    changed_.notify_all();
+    const std::lock_guard lock(mutex_);
+    values_.push_back(std::move(value));
+    changed_.notify_all();  // under the lock: whoever waits may destroy this as soon as it is released
   }
   std::vector<Value> all() const {
     const std::lock_guard lock(mutex_);

@@ -18,6 +18,24 @@
 
 namespace fermata::testing {
 
+/// Between an object and its callbacks on another thread: after close none runs. May be closed from inside one.
+class Fence {
+ public:
+  template <typename Call>
+  void run(Call&& call) {
+    const std::lock_guard lock(mutex_);
+    if (open_) call();
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    open_ = false;
+  }
+
+ private:
+  std::recursive_mutex mutex_;  // guards open_, and is held while a callback runs
+  bool open_ = true;
+};
+
 /// One tree that several sessions (FakeStateStore) share, as nodes share an ensemble.
 class FakeStateTree {
  public:
@@ -32,6 +50,7 @@ class FakeStateTree {
     std::string path;
     StateStore::WatchCallback callback;
     Executor* executor;
+    Fence fence = {};
   };
   std::list<std::shared_ptr<Watcher>> watchers;
 };
@@ -123,7 +142,10 @@ class FakeStateStore final : public StateStore {
   }
 
   std::unique_ptr<Watch> watch(std::string_view path, WatchCallback callback) override {
-    auto watcher = std::make_shared<FakeStateTree::Watcher>(FakeStateTree::Watcher{std::string(path), std::move(callback), &executor_});
+    auto watcher = std::make_shared<FakeStateTree::Watcher>();
+    watcher->path = path;
+    watcher->callback = std::move(callback);
+    watcher->executor = &executor_;
     const std::lock_guard lock(tree_->mutex);
     tree_->watchers.push_back(watcher);
     return std::make_unique<FakeWatch>(tree_, watcher);
@@ -140,6 +162,7 @@ class FakeStateStore final : public StateStore {
     FakeWatch(std::shared_ptr<FakeStateTree> tree, std::shared_ptr<FakeStateTree::Watcher> watcher)
         : tree_(std::move(tree)), watcher_(std::move(watcher)) {}
     ~FakeWatch() override {
+      watcher_->fence.close();
       const std::lock_guard lock(tree_->mutex);
       tree_->watchers.remove(watcher_);
     }
@@ -195,17 +218,7 @@ class FakeStateStore final : public StateStore {
       for (const auto& watcher : tree_->watchers)
         if (path == watcher->path || parent(path) == watcher->path) concerned.push_back(watcher);
     }
-    for (const auto& watcher : concerned) {
-      watcher->executor->post([tree = tree_, watcher] {
-        WatchCallback callback;
-        {
-          const std::lock_guard lock(tree->mutex);
-          for (const auto& live : tree->watchers)
-            if (live == watcher) callback = live->callback;
-        }
-        if (callback) callback();
-      });
-    }
+    for (const auto& watcher : concerned) watcher->executor->post([watcher] { watcher->fence.run(watcher->callback); });
   }
 
   std::shared_ptr<FakeStateTree> tree_;
@@ -223,6 +236,7 @@ struct FakeWire {
     std::set<std::string, std::less<>> channels;
     Fanout::Listener listener;
     Executor* executor;
+    Fence fence = {};
   };
   std::list<std::shared_ptr<Subscriber>> subscribers;
   std::atomic<int> drop{0};                               ///< how many of the next messages are lost
@@ -233,8 +247,7 @@ class FakeFanout final : public Fanout {
  public:
   FakeFanout(std::shared_ptr<FakeWire> wire, Executor& executor) : wire_(std::move(wire)), executor_(executor) {}
   ~FakeFanout() override {
-    const std::lock_guard lock(wire_->mutex);
-    wire_->subscribers.remove_if([this](const auto& subscriber) { return subscriber->owner == this; });
+    for (const auto& subscriber : leave()) subscriber->fence.close();
   }
 
   void set_down(std::string reason) { down_ = std::move(reason); }
@@ -245,10 +258,10 @@ class FakeFanout final : public Fanout {
     subscriber->channels.insert(channels.begin(), channels.end());
     subscriber->listener = std::move(listener);
     subscriber->executor = &executor_;
+    for (const auto& former : leave()) former->fence.close();
     const std::lock_guard lock(wire_->mutex);
-    wire_->subscribers.remove_if([this](const auto& other) { return other->owner == this; });
     wire_->subscribers.push_back(subscriber);
-    executor_.post([subscriber] { subscriber->listener.on_subscribed(); });
+    executor_.post([subscriber] { subscriber->fence.run(subscriber->listener.on_subscribed); });
     return Status::ok();
   }
 
@@ -262,8 +275,9 @@ class FakeFanout final : public Fanout {
     }
     for (const auto& subscriber : wire_->subscribers) {
       if (!subscriber->channels.contains(channel)) continue;
-      subscriber->executor->post(
-          [subscriber, c = std::string(channel), m = std::string(message)] { subscriber->listener.on_message(c, m); });
+      subscriber->executor->post([subscriber, c = std::string(channel), m = std::string(message)] {
+        subscriber->fence.run([&] { subscriber->listener.on_message(c, m); });
+      });
     }
     return Status::ok();
   }
@@ -271,6 +285,18 @@ class FakeFanout final : public Fanout {
   Health health() const override { return {down_.empty(), down_, {}}; }
 
  private:
+  /// @return what this had subscribed; it is off the wire.
+  std::list<std::shared_ptr<FakeWire::Subscriber>> leave() {
+    std::list<std::shared_ptr<FakeWire::Subscriber>> own;
+    const std::lock_guard lock(wire_->mutex);
+    for (auto one = wire_->subscribers.begin(); one != wire_->subscribers.end();) {
+      const auto next = std::next(one);
+      if ((*one)->owner == this) own.splice(own.end(), wire_->subscribers, one);
+      one = next;
+    }
+    return own;
+  }
+
   std::shared_ptr<FakeWire> wire_;
   Executor& executor_;
   std::string down_;
@@ -282,7 +308,9 @@ class FakeLeases final : public Leases {
   explicit FakeLeases(Executor& executor, bool grant_at_once = true) : executor_(executor), grant_at_once_(grant_at_once) {}
 
   std::unique_ptr<Campaign> campaign(std::string_view name, Events events) override {
-    auto entry = std::make_shared<Entry>(Entry{std::string(name), std::move(events)});
+    auto entry = std::make_shared<Entry>();
+    entry->name = name;
+    entry->events = std::move(events);
     entries_.push_back(entry);
     if (grant_at_once_) grant(name);
     return std::make_unique<FakeCampaign>(*this, entry);
@@ -302,11 +330,15 @@ class FakeLeases final : public Leases {
   struct Entry {
     std::string name;
     Events events;
+    Fence fence;
   };
   class FakeCampaign final : public Campaign {
    public:
     FakeCampaign(FakeLeases& leases, std::shared_ptr<Entry> entry) : leases_(leases), entry_(std::move(entry)) {}
-    ~FakeCampaign() override { leases_.entries_.remove(entry_); }
+    ~FakeCampaign() override {
+      entry_->fence.close();
+      leases_.entries_.remove(entry_);
+    }
 
    private:
     FakeLeases& leases_;
@@ -314,9 +346,7 @@ class FakeLeases final : public Leases {
   };
 
   void post(const std::shared_ptr<Entry>& entry, std::function<void(Events&)> call) {
-    executor_.post([weak = std::weak_ptr(entry), call = std::move(call)] {
-      if (const auto live = weak.lock()) call(live->events);
-    });
+    executor_.post([entry, call = std::move(call)] { entry->fence.run([&] { call(entry->events); }); });
   }
 
   Executor& executor_;

@@ -73,6 +73,7 @@ class SqliteQueue::Barrier final : public Work {
 Status SqliteQueue::ensure_topic(std::string_view topic, std::int32_t partitions) {
   auto made = log_.topic(topic, partitions);
   if (!made) return made.status();
+  if ((*made)->durable()) return Status::ok();
   std::promise<void> promise;
   auto reached = promise.get_future();
   writer_.submit(std::make_unique<Barrier>(std::move(promise)), true);

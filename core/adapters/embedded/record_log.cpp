@@ -1,11 +1,8 @@
 #include "adapters/embedded/record_log.hpp"
 
-#include "base/time_format.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 
 namespace fermata::embedded {
@@ -18,17 +15,17 @@ constexpr std::int32_t kMaxPartitions = 1'024;
 /// Makes a topic's row.
 class RecordLog::Creation final : public Work {
  public:
-  explicit Creation(const Topic& topic) : topic_(topic) {}
+  explicit Creation(Topic& topic) : topic_(topic) {}
   void apply(Database& database) override {
     database.run("INSERT INTO topics(id, name, partitions, heads) VALUES(?, ?, ?, '')", topic_.id(), std::string_view(topic_.name()),
                  std::int64_t{topic_.partition_count()});
   }
-  void committed() override {}
+  void committed() override { topic_.set_durable(); }
   bool failed(const Status&) override { return true; }
   std::size_t bytes() const override { return sizeof(*this); }
 
  private:
-  const Topic& topic_;
+  Topic& topic_;
 };
 
 RecordLog::RecordLog(Options options, Writer& writer, ReaderPool& readers, Executor& dispatcher, const Clock& clock)
@@ -44,6 +41,7 @@ void RecordLog::load_topics(Database& database) {
     auto topic = std::make_unique<Topic>(rows.integer(0), std::string(rows.bytes(1)), count);
     const auto heads = parse_offsets(rows.bytes(3), static_cast<std::size_t>(count));
     for (std::int32_t id = 0; id < count; ++id) load_extent(database, *topic, id, heads[static_cast<std::size_t>(id)]);
+    topic->set_durable();
     last_topic_id_ = std::max(last_topic_id_, topic->id());
     topics_.emplace(topic->name(), std::move(topic));
   }
@@ -202,8 +200,8 @@ void RecordLog::committed() {
   }
   touched_.clear();
   offsets_to_write_.clear();
-  std::ranges::sort(grown);
-  grown.erase(std::ranges::unique(grown).begin(), grown.end());
+  std::sort(grown.begin(), grown.end());
+  grown.erase(std::unique(grown.begin(), grown.end()), grown.end());
   for (Topic* topic : grown) topic->ring(dispatcher_);
 }
 

@@ -4,6 +4,7 @@
 #include "adapters/embedded/callback_guard.hpp"
 #include "base/executor.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -46,6 +47,10 @@ class Topic {
   Partition& partition(std::int32_t id) { return partitions_[static_cast<std::size_t>(id)]; }
   const Partition& partition(std::int32_t id) const { return partitions_[static_cast<std::size_t>(id)]; }
 
+  /// Its row is durable.
+  bool durable() const { return durable_; }
+  void set_durable() { durable_ = true; }
+
   /// Where records of `key` go, always the same; an empty key goes round.
   std::int32_t partition_of(std::string_view key);
 
@@ -59,6 +64,7 @@ class Topic {
   const std::int64_t id_;
   const std::string name_;
   std::vector<Partition> partitions_;
+  std::atomic<bool> durable_{false};
   std::atomic<std::uint32_t> turn_{0};
   std::mutex mutex_;  // guards waiting_
   std::vector<std::shared_ptr<Bell>> waiting_;
