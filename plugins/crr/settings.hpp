@@ -23,7 +23,7 @@ struct LocationSettings {
 struct Settings {
   std::string source_path;
   JournalSettings journal;
-  std::size_t workers = 4;
+  std::size_t workers = 8;
   std::vector<LocationSettings> locations;
 
   std::vector<std::string> location_names() const;
