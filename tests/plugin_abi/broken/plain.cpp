@@ -1,0 +1,4 @@
+#include "zoo.hpp"
+
+static constexpr fermata_plugin kPlugin = zoo::plugin();
+ZOO_ENTRY(kPlugin)
