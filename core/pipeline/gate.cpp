@@ -17,11 +17,13 @@ void Gate::leave() {
 }
 
 bool Gate::set(bool open) {
-  std::unique_lock lock(mutex_);
+  // Before the lock, so that a caller who enters and leaves in a loop does not keep us from getting it.
   const bool changed = open_.exchange(open) != open;
-  if (open || !inside_ || inside_thread_ == std::this_thread::get_id()) return changed;
+  if (open) return changed;
+  std::unique_lock lock(mutex_);
+  if (!inside_ || inside_thread_ == std::this_thread::get_id()) return changed;
   ++waiting_;
-  left_.wait_for(lock, kPatience, [this] { return !inside_; });
+  left_.wait_for(lock, kPatience, [this] { return !inside_ || is_open(); });
   --waiting_;
   return changed;
 }

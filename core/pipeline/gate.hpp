@@ -27,9 +27,9 @@ class Gate {
   bool set(bool open);
 
  private:
-  std::mutex mutex_;  // guards all below; open_ is written under it
-  std::condition_variable left_;
   std::atomic<bool> open_{false};
+  std::mutex mutex_;  // guards all below
+  std::condition_variable left_;
   bool inside_ = false;
   int waiting_ = 0;
   std::thread::id inside_thread_;
