@@ -6,6 +6,10 @@
 namespace fermata {
 namespace {
 
+// What WallTime, nanoseconds in 64 bits, can hold whole.
+constexpr int kFirstYear = 1678;
+constexpr int kLastYear = 2261;
+
 /// Takes exactly `digits` digits off the front.
 std::optional<int> take_number(std::string_view& text, std::size_t digits) {
   if (text.size() < digits) return std::nullopt;
@@ -75,7 +79,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   if (!day || !take_char(text, "Tt ")) return std::nullopt;
   const std::chrono::year_month_day date(std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day)));
-  if (!date.ok()) return std::nullopt;
+  if (!date.ok() || *year < kFirstYear || *year > kLastYear) return std::nullopt;
   const auto hour = take_number(text, 2);
   if (!hour || *hour > 23 || !take_char(text, ":")) return std::nullopt;
   const auto minute = take_number(text, 2);

@@ -27,6 +27,13 @@ TEST(TimeFormat, ReadsOffsetsAndFractions) {
   EXPECT_EQ(parse_rfc3339("2026-11-22T08:35:12.123456789Z"), *expected + std::chrono::milliseconds(123));
 }
 
+TEST(TimeFormat, RefusesYearsThatItCannotHold) {
+  EXPECT_EQ(format_iso(*parse_rfc3339("2261-12-31T23:59:59.999Z")), "2261-12-31T23:59:59.999Z");
+  EXPECT_EQ(format_iso(*parse_rfc3339("1678-01-01T00:00:00Z")), "1678-01-01T00:00:00.000Z");
+  for (const char* text : {"2262-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "1677-12-31T00:00:00Z", "0000-01-01T00:00:00Z"})
+    EXPECT_EQ(parse_rfc3339(text), std::nullopt) << text;
+}
+
 TEST(TimeFormat, RefusesWhatIsNotADate) {
   for (const char* text :
        {"", "now", "2026-11-22", "2026-11-22T08:35:12", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-22T24:00:00Z",
