@@ -28,7 +28,7 @@ if [ "$mode" = demo ]; then
   exec tests/functional/demo.sh "$fermata"
 fi
 
-export FERMATA_QUICKSTART_DIR=${FERMATA_QUICKSTART_DIR:-$PWD/build/quickstart}
+export FERMATA_QUICKSTART_DIR=$(realpath -m "${FERMATA_QUICKSTART_DIR:-build/quickstart}")
 dir=$FERMATA_QUICKSTART_DIR
 mkdir -p "$dir"/{source/photos,paris,london,data}
 if [ -z "$(ls -A "$dir/source/photos")" ]; then

@@ -52,10 +52,10 @@ std::string health_text(std::string_view name, const Health& health) {
 
 Result<std::unique_ptr<Application>> Application::start(config::Config config) {
   auto log = std::make_unique<telemetry::Log>(log_options(config.log));
-  SystemClock clock;
-  auto backend = embedded::Backend::open(backend_options(config), clock, *log);
+  auto clock = std::make_unique<SystemClock>();
+  auto backend = embedded::Backend::open(backend_options(config), *clock, *log);
   if (!backend) return backend.status();
-  std::unique_ptr<Application> application(new Application(std::move(config), std::move(log), std::move(*backend)));
+  std::unique_ptr<Application> application(new Application(std::move(config), std::move(clock), std::move(log), std::move(*backend)));
   Status status = application->open_extensions();
   if (status) status = application->start_serving();
   if (status) return application;
@@ -63,8 +63,10 @@ Result<std::unique_ptr<Application>> Application::start(config::Config config) {
   return status;
 }
 
-Application::Application(config::Config config, std::unique_ptr<telemetry::Log> log, std::unique_ptr<embedded::Backend> backend)
+Application::Application(config::Config config, std::unique_ptr<Clock> clock, std::unique_ptr<telemetry::Log> log,
+                         std::unique_ptr<embedded::Backend> backend)
     : config_(std::move(config)),
+      clock_(std::move(clock)),
       log_(std::move(log)),
       backend_(std::move(backend)),
       control_executor_("control", 1),
@@ -75,15 +77,15 @@ Application::Application(config::Config config, std::unique_ptr<telemetry::Log> 
                                      .node_version = std::string(kVersion),
                                      .base_path = config_.cluster.base_path},
       control::ControlPlane::Dependencies{backend_->state(), backend_->fanout(), backend_->leases(), backend_->kv(), control_executor_,
-                                          clock_, *log_});
+                                          *clock_, *log_});
   plugin_host_ = std::make_unique<plugin::PluginHost>(
       plugin::PluginHost::Options{
           .plugin_dir = config_.plugin_dir, .private_dir = config_.data_dir + "/plugins", .base_path = config_.cluster.base_path},
       plugin::PluginHost::Dependencies{
-          {backend_->queue(), backend_->kv(), backend_->state(), backend_->leases(), workers_, control_executor_, clock_, *log_, metrics_},
+          {backend_->queue(), backend_->kv(), backend_->state(), backend_->leases(), workers_, control_executor_, *clock_, *log_, metrics_},
           router_});
   const rest::ApiDependencies api{*control_,         *this,    backend_->state(), backend_->fanout(),
-                                  backend_->queue(), metrics_, control_executor_, clock_};
+                                  backend_->queue(), metrics_, control_executor_, *clock_};
   rest::add_backbeat_routes(router_, api);
   rest::add_v1_routes(router_, api);
   server_ = std::make_unique<rest::HttpServer>(config_.rest, router_, *log_, metrics_);
@@ -153,7 +155,7 @@ Status Application::start_serving() {
 
 std::string Application::address() const {
   const bool v6 = config_.rest.address.find(':') != std::string::npos;
-  return fmt::format(v6 ? "http://[{}]:{}" : "http://{}:{}", config_.rest.address, server_->port());
+  return fmt::format("http://{}{}{}:{}", v6 ? "[" : "", config_.rest.address, v6 ? "]" : "", server_->port());
 }
 
 void Application::reload() {

@@ -59,7 +59,8 @@ class Application final : public rest::HostView {
     std::string error;
   };
 
-  explicit Application(config::Config config, std::unique_ptr<telemetry::Log> log, std::unique_ptr<embedded::Backend> backend);
+  Application(config::Config config, std::unique_ptr<Clock> clock, std::unique_ptr<telemetry::Log> log,
+              std::unique_ptr<embedded::Backend> backend);
 
   Status open_extensions();
   Status open_extension(const config::ExtensionConfig& extension);
@@ -69,7 +70,7 @@ class Application final : public rest::HostView {
   Status start_serving();
 
   config::Config config_;
-  SystemClock clock_;
+  std::unique_ptr<Clock> clock_;
   std::unique_ptr<telemetry::Log> log_;
   telemetry::Metrics metrics_;
   std::unique_ptr<embedded::Backend> backend_;
