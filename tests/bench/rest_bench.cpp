@@ -46,7 +46,8 @@ int main(int argc, char** argv) {
   testing::FakeQueue queue(executor);
   testing::FakeDriver driver;
   NoHost host;
-  control::ControlPlane control({.node_id = "bench", .node_address = {}, .node_version = {}}, {store, fanout, leases, kv, executor, executor, log});
+  control::ControlPlane control({.node_id = "bench", .node_address = {}, .node_version = {}},
+                                {store, fanout, leases, kv, executor, executor, log});
   if (const Status added = control.add_service(crr_with(locations), &driver); !added) return EXIT_FAILURE;
   control.start();
   executor.run_ready();

@@ -64,7 +64,8 @@ class ApiTest : public ::testing::Test {
     }
     /// The member of an error body that is true: its name.
     std::string error_name() const {
-      for (const auto& [key, value] : json().as_object())
+      const auto object = json();
+      for (const auto& [key, value] : object.as_object())
         if (value.is_bool()) return key;
       return {};
     }
@@ -86,7 +87,7 @@ class ApiTest : public ::testing::Test {
   ~ApiTest() override { control_.stop(); }
 
   void start() {
-    control::ServiceSpec crr{"crr", "replication", "backbeat-replication", false, {{"paris"}, {"london"}, {"a/b é"}}};
+    control::ServiceSpec crr{"crr", "replication", "backbeat-replication", false, {{"paris"}, {"london"}, {"a+b é"}}};
     control::ServiceSpec ingestion{"ingestion", "ingestion", "backbeat-ingestion", true, {{"oslo"}}};
     ASSERT_TRUE(control_.add_service(std::move(crr), &crr_).is_ok());
     ASSERT_TRUE(control_.add_service(std::move(ingestion), &ingestion_).is_ok());

@@ -22,7 +22,8 @@ class V1Api : public ApiTest {
   }
   std::vector<std::string> names(const Answer& answer) {
     std::vector<std::string> found;
-    for (const auto& one : answer.json().at("locations").as_array()) found.emplace_back(one.at("name").as_string());
+    const auto json = answer.json();
+    for (const auto& one : json.at("locations").as_array()) found.emplace_back(one.at("name").as_string());
     return found;
   }
 };
@@ -75,9 +76,9 @@ TEST_F(V1Api, APluginsBrokenDetailsDoNotBreakTheAnswer) {
 }
 
 TEST_F(V1Api, FindsLocationsWithAnyNameAndExplainsThoseItDoesNot) {
-  EXPECT_EQ(ask("GET", "/api/v1/services/crr/locations/a%2Fb%20%C3%A9").json().at("name"), "a/b é");
-  EXPECT_EQ(ask("POST", "/api/v1/services/crr/locations/a%2Fb%20%C3%A9/pause").status, 200);
-  EXPECT_TRUE(desired("a/b é").paused);
+  EXPECT_EQ(ask("GET", "/api/v1/services/crr/locations/a%2Bb%20%C3%A9").json().at("name"), "a+b é");
+  EXPECT_EQ(ask("POST", "/api/v1/services/crr/locations/a%2Bb%20%C3%A9/pause").status, 200);
+  EXPECT_TRUE(desired("a+b é").paused);
   expect_problem(ask("GET", "/api/v1/services/crr/locations/a/b"), 404, "nothing is served");
   expect_problem(ask("GET", "/api/v1/services/crr/locations/nope%20x"), 404, "nope x");
   EXPECT_EQ(ask("GET", "/api/v1/services/crr/locations/nope%20x").json().at("instance"), "/api/v1/services/crr/locations/nope%20x");
@@ -86,16 +87,16 @@ TEST_F(V1Api, FindsLocationsWithAnyNameAndExplainsThoseItDoesNot) {
 
 TEST_F(V1Api, PagesThroughLocationsInConfigurationOrder) {
   const std::string list = "/api/v1/services/crr/locations";
-  EXPECT_THAT(names(ask("GET", list)), ElementsAre("paris", "london", "a/b é"));
+  EXPECT_THAT(names(ask("GET", list)), ElementsAre("paris", "london", "a+b é"));
   EXPECT_TRUE(ask("GET", list).json().at("next").is_null());
   const auto first = ask("GET", list + "?limit=2");
   EXPECT_THAT(names(first), ElementsAre("paris", "london"));
   EXPECT_EQ(first.json().at("next"), "london");
   const auto second = ask("GET", list + "?limit=2&after=london");
-  EXPECT_THAT(names(second), ElementsAre("a/b é"));
+  EXPECT_THAT(names(second), ElementsAre("a+b é"));
   EXPECT_TRUE(second.json().at("next").is_null());
   EXPECT_TRUE(ask("GET", list + "?limit=3").json().at("next").is_null());
-  EXPECT_THAT(names(ask("GET", list + "?after=a%2Fb%20%C3%A9")), ElementsAre());
+  EXPECT_THAT(names(ask("GET", list + "?after=a%2Bb%20%C3%A9")), ElementsAre());
 }
 
 TEST_F(V1Api, FiltersLocationsByState) {
@@ -134,12 +135,9 @@ TEST_F(V1Api, PausesWithAReasonAndTheNameOfWhoAsked) {
 }
 
 TEST_F(V1Api, CutsALongNameOfWhoAskedBetweenCharacters) {
-  ask("POST", paris("/pause"), "", {{"X-Fermata-By", "x" + std::string(127, 'y') + [] {
-                                       std::string accents;
-                                       for (int i = 0; i < 100; ++i) accents += "é";
-                                       return accents;
-                                     }() + "end"}});
-  EXPECT_EQ(desired("paris").by.size(), 256u);
+  ask("POST", paris("/pause"), "", {{"X-Fermata-By", std::string(254, 'y') + "ééé"}});
+  EXPECT_EQ(desired("paris").by, std::string(254, 'y') + "é");
+  ask("POST", paris("/resume"));
   ask("POST", paris("/pause"), "", {{"X-Fermata-By", std::string(255, 'y') + "é"}});
   EXPECT_EQ(desired("paris").by, std::string(255, 'y'));
 }
@@ -195,7 +193,7 @@ TEST_F(V1Api, WaitingForAllNamesOnlyTheLocationsThatHaveNotConverged) {
   EXPECT_EQ((*answer)->json().at("converged"), false);
   const auto waiting = (*answer)->json().at("waiting");
   ASSERT_EQ(waiting.as_array().size(), 1u);
-  EXPECT_EQ(waiting.at(0).at("location"), "a/b é");
+  EXPECT_EQ(waiting.at(0).at("location"), "a+b é");
 }
 
 TEST_F(V1Api, PausesAndResumesAll) {
@@ -236,7 +234,8 @@ TEST_F(V1Api, RefusesSchedulesThatMakeNoSense) {
                                                                                     {R"({"after":5})", "'after'"},
                                                                                     {R"({"at":"tomorrow"})", "'at'"},
                                                                                     {R"({"at":"2020-01-01T00:00:00Z"})", "past"},
-                                                                                    {R"({"at":"2999-01-01T00:00:00Z"})", "10 years"},
+                                                                                    {R"({"at":"2200-01-01T00:00:00Z"})", "10 years"},
+                                                                                    {R"({"at":"9999-01-01T00:00:00Z"})", "'at'"},
                                                                                     {R"({"at":"2020-13-01T00:00:00Z"})", "'at'"},
                                                                                     {R"({"hours":1,"wait":"5s"})", "'wait'"}})
     expect_problem(ask("PUT", paris("/schedule"), body), 400, words);
@@ -367,7 +366,8 @@ using Routes = std::set<std::pair<std::string, std::string>>;
 
 TEST_F(V1Api, TheOpenApiPageNamesEveryRouteAndNoOther) {
   Routes described;
-  for (const auto& [path, operations] : ask("GET", "/openapi.json").json().at("paths").as_object())
+  const auto page = ask("GET", "/openapi.json").json();
+  for (const auto& [path, operations] : page.at("paths").as_object())
     for (const auto& [method, operation] : operations.as_object()) {
       std::string upper(method);
       for (auto& letter : upper) letter = static_cast<char>(std::toupper(letter));
