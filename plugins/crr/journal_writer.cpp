@@ -65,7 +65,16 @@ Status JournalWriter::examine(sdk::Batch& batch, const std::string& path, const 
   if (!info) return *before ? emit(batch, ReplicationRecord::Type::kDelete, path, **before) : Status::ok();
   JournaledObject now{static_cast<std::uint64_t>(info->st_size), to_ns(info->st_mtim), fingerprint_at(*info, file_clock_ns())};
   if (*before && (*before)->fingerprint == now.fingerprint) return Status::ok();
+  if (!*before)
+    if (auto status = announce(path, now); !status) return status;
   return emit(batch, ReplicationRecord::Type::kPut, path, now);
+}
+
+// What is put before a record is emitted is durable before the record: should the process die in between, the next scan
+// knows that the object may be at the targets, and finds out if it has been deleted.
+Status JournalWriter::announce(const std::string& path, JournaledObject object) const {
+  object.fingerprint.clear();  // no file's: it is journaled again unless this is overwritten
+  return index_.put(path, object);
 }
 
 Status JournalWriter::emit(sdk::Batch& batch, ReplicationRecord::Type type, const std::string& path, const JournaledObject& object) {

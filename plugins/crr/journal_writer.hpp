@@ -43,6 +43,7 @@ class JournalWriter {
 
  private:
   Result<std::optional<JournaledObject>> known(const std::string& path) const;
+  Status announce(const std::string& path, JournaledObject object) const;
   Status emit(sdk::Batch& batch, ReplicationRecord::Type type, const std::string& path, const JournaledObject& object);
   Status enter_pending();
 
