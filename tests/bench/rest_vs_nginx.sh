@@ -67,8 +67,10 @@ serve_nginx() {
     cp "$work/body.json" "$work/html/_/crr/status"
     location="root $work/html; default_type application/json; sendfile on; tcp_nopush on; open_file_cache max=10;"
   fi
+  local user=
+  [ "$(id -u)" -eq 0 ] && user="user root;"  # else its worker may not read our folder
   cat >"$work/nginx.conf" <<EOF
-daemon off; worker_processes 1; pid $work/nginx.pid; error_log $work/error.log;
+$user daemon off; worker_processes 1; pid $work/nginx.pid; error_log $work/error.log;
 events { worker_connections 256; }
 http {
   access_log off; keepalive_requests 1000000000;
@@ -80,7 +82,7 @@ EOF
   server=$!
   url=http://127.0.0.1:$port/_/crr/status
   for _ in $(seq 100); do curl -fs -o /dev/null "$url" && return; sleep 0.1; done
-  echo "nginx did not start: $(cat "$work/error.log")" >&2
+  echo "nginx does not serve: $(tail -n1 "$work/error.log")" >&2
   return 1
 }
 
