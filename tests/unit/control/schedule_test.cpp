@@ -157,6 +157,34 @@ TEST_F(ScheduleTest, FiresAlsoWhileTheFanoutIsLost) {
   EXPECT_EQ(node_.view("paris").state, ObservedState::kRunning);
 }
 
+TEST_F(ScheduleTest, IsTheSameToTheMillisecondOnAllNodes) {
+  Node other(cluster_, "n2");
+  node_.start();
+  other.start();
+  ASSERT_TRUE(node_.pause("paris"));
+  ASSERT_TRUE(node_.schedule("paris", cluster_.now() + 1h + 123'456us));
+  EXPECT_EQ(node_.view("paris").desired, other.view("paris").desired);
+}
+
+TEST_F(ScheduleTest, OfAServiceThatLeftMeanwhileIsForgotten) {
+  node_.start();
+  ASSERT_TRUE(node_.pause("paris"));
+  cluster_.executor.advance(1s);
+  const auto timers = cluster_.executor.pending_timers();
+  int meddled = 0;
+  std::function<void()> meddle = [&] {
+    cluster_.force("paris", R"({"paused":true,"n":)" + std::to_string(++meddled) + "}");
+    if (meddled < 3) node_.store->fake.before_next_write(meddle);
+  };
+  node_.store->fake.before_next_write(meddle);
+  node_.plane->change({Change::Kind::kSchedule, "crr", "paris", cluster_.now() + 1h}, [](const auto&) {});
+  cluster_.settle();
+  node_.plane->remove_service("crr");
+  cluster_.executor.advance(2h);
+  EXPECT_THAT(cluster_.state("paris"), HasSubstr("scheduledResume"));
+  EXPECT_EQ(cluster_.executor.pending_timers(), timers);
+}
+
 TEST_F(ScheduleTest, ForAllFiresAsOneWrite) {
   node_.start();
   ASSERT_TRUE(node_.pause("all"));
