@@ -2,10 +2,12 @@
 
 #include "base/worker_pool.hpp"
 #include "contract/contract.hpp"
+#include "contract/eventually.hpp"
 #include "support/fake_queue.hpp"
 #include "support/fakes.hpp"
 
 #include <memory>
+#include <utility>
 
 namespace fermata::testing {
 namespace {
@@ -38,16 +40,31 @@ class FakeFanoutProvider final : public Provider<Fanout> {
   std::unique_ptr<FakeFanout> fanout_ = std::make_unique<FakeFanout>(wire_, executor_);
 };
 
-/// A double that outlives its users, so that a restart changes nothing.
-template <typename Port, typename Fake>
-class LastingProvider final : public Provider<Port> {
+// The next doubles outlive their users, so that a restart changes nothing.
+
+class FakeLeasesProvider final : public Provider<Leases> {
  public:
-  Port& port() override { return fake_; }
+  Leases& port() override { return leases_; }
   void restart() override {}
 
  private:
   WorkerPool executor_{"fake", 1};
-  Fake fake_{executor_};
+  FakeLeases leases_{executor_};
+};
+
+class FakeQueueProvider final : public Provider<Queue> {
+ public:
+  /// What the queue has still to do refers to the queue: it must be done before the executor goes.
+  ~FakeQueueProvider() override {
+    Calls<Status> done;
+    if (queue_.produce({}, [&](Status status) { done.add(std::move(status)); })) done.reach(1);
+  }
+  Queue& port() override { return queue_; }
+  void restart() override {}
+
+ private:
+  WorkerPool executor_{"fake", 1};
+  FakeQueue queue_{executor_};
 };
 
 class FakeKeyValueStoreProvider final : public Provider<KeyValueStore> {
@@ -63,9 +80,6 @@ template <typename Port, typename Made>
 Implementation<Port> fake() {
   return {.name = "fake", .make = [] { return std::make_unique<Made>(); }, .checks_bounds = false, .excludes_in_node = false};
 }
-
-using FakeLeasesProvider = LastingProvider<Leases, FakeLeases>;
-using FakeQueueProvider = LastingProvider<Queue, FakeQueue>;
 
 INSTANTIATE_TEST_SUITE_P(Fake, StateStoreContract, ::testing::Values(fake<StateStore, FakeStateStoreProvider>()));
 INSTANTIATE_TEST_SUITE_P(Fake, FanoutContract, ::testing::Values(fake<Fanout, FakeFanoutProvider>()));
