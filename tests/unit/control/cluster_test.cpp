@@ -109,6 +109,25 @@ TEST_F(ClusterTest, ANewNodeThatHasNotReportedYetHoldsTheVerdictBack) {
   EXPECT_EQ(one_.view("paris").state, ObservedState::kRunning);
 }
 
+TEST_F(ClusterTest, ANodeThatHasReportedNothingOrOnlyAPartIsWaitedFor) {
+  testing::FakeStateStore session(cluster_.tree, cluster_.executor);
+  const auto present = [&](const std::string& path, const std::string& data) {
+    ASSERT_TRUE(write_one(session, {StateWrite::Kind::kEphemeral, "/backbeat/fermata/" + path, data}));
+    tick();
+  };
+  present("nodes/n3", R"({"id":"n3","services":["crr"]})");
+  EXPECT_EQ(one_.view("paris").nodes.size(), 3u);
+  EXPECT_EQ(one_.view("paris").state, ObservedState::kStarting);
+  const auto waiting = wait("paris");
+  present("observed/crr/n3.0000", R"({"node":"n3","chunks":2,"locations":{"rome":{"version":0,"state":"running"}}})");
+  EXPECT_EQ(one_.view("paris").state, ObservedState::kStarting);
+  EXPECT_FALSE(waiting->converged);
+  present("observed/crr/n3.0001", R"({"node":"n3","chunks":2,"locations":{"paris":{"version":0,"state":"running"}}})");
+  EXPECT_EQ(one_.view("paris").state, ObservedState::kRunning);
+  EXPECT_EQ(waiting->converged, true);
+  EXPECT_EQ(one_.view("london").nodes.size(), 2u);
+}
+
 TEST_F(ClusterTest, ANodeThatDoesNotRunTheLocationHasNoVoteOnIt) {
   Node three(cluster_, "n3");
   three.start(crr({{"paris"}}));
