@@ -18,6 +18,11 @@ namespace fermata::embedded {
 
 /// Every port on one machine, with no server: SQLite files in `data_dir`, crash-safe (what was acknowledged survives
 /// kill -9 and power loss), owned by one process at a time.
+///
+/// Threads: all callbacks of all ports run on one thread, the dispatcher, under no lock; on_assigned runs in the first poll.
+/// A group has one consumer per topic: a second one is kUnavailable until the first is gone. One batch of `produce` is
+/// there whole or not at all.
+/// Errors: a disk that refuses writes makes calls kUnavailable and shows in health(); it is tried again about each second.
 class Backend {
  public:
   struct Options {
@@ -30,7 +35,8 @@ class Backend {
   };
 
   /// kFailedPrecondition when another process owns data_dir: the message names its pid and host. kUnavailable,
-  /// naming the file, when a file cannot be made or read.
+  /// naming the file, when a file cannot be made or read; kDataLoss when it is damaged; kFailedPrecondition when a newer
+  /// version has written it.
   static Result<std::unique_ptr<Backend>> open(Options options, const Clock& clock, telemetry::Log& log);
   /// Writes out what is buffered. Consumers, watches and campaigns must be gone.
   ~Backend();
