@@ -116,8 +116,11 @@ class FakeQueue final : public Queue {
       --state_->failures.first;
       outcome = state_->failures.second;
     }
-    Task task = [state = state_, records = std::move(records), produced = std::move(produced), outcome, partitions = default_partitions_] {
-      if (outcome.is_ok()) {
+    // Tasks of the strand, which the state owns, must not own the state.
+    Task task = [weak = std::weak_ptr(state_), records = std::move(records), produced = std::move(produced), outcome,
+                 partitions = default_partitions_] {
+      const auto state = weak.lock();
+      if (state && outcome.is_ok()) {
         const std::lock_guard inner(state->mutex);
         for (const auto& record : records) State::append(state, record, partitions);
       }
@@ -249,7 +252,9 @@ class FakeQueue final : public Queue {
     }
 
     static void post_rebalance(const std::shared_ptr<State>& state, const GroupName& name) {
-      state->strand.post([state, name] { rebalance(state, name); });
+      state->strand.post([weak = std::weak_ptr(state), name] {
+        if (const auto live = weak.lock()) rebalance(live, name);
+      });
     }
 
     static void rebalance(const std::shared_ptr<State>& state, const GroupName& name) {
