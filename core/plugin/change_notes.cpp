@@ -55,6 +55,8 @@ struct ChangeNotes::State : std::enable_shared_from_this<State> {
 
 ChangeNotes::ChangeNotes(Executor& executor) : state_(std::make_shared<State>(executor)) {}
 
+ChangeNotes::~ChangeNotes() { listen({}); }
+
 void ChangeNotes::listen(Listener listener) {
   std::shared_ptr<GatedListener> next;
   if (listener) {

@@ -15,6 +15,10 @@ class ChangeNotes {
   using Listener = std::function<void(std::string_view location)>;
 
   explicit ChangeNotes(Executor& executor);
+  /// As listen({}).
+  ~ChangeNotes();
+  ChangeNotes(const ChangeNotes&) = delete;
+  ChangeNotes& operator=(const ChangeNotes&) = delete;
 
   /// Replaces the listener; empty to have none. Waits, at most 5 s, until the one before is not called any more; not to be
   /// called by it.

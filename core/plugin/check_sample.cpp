@@ -1,7 +1,5 @@
 #include "plugin/check_sample.hpp"
 
-#include "plugin/schema_words.hpp"
-
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -32,11 +30,12 @@ std::int64_t bound(const json::object& schema, std::string_view key, std::int64_
 json::value make_object(const json::value& root, const json::object& schema, int depth) {
   json::object object;
   const json::value* required = schema.if_contains("required");
+  const json::value* properties = schema.if_contains("properties");
   if (required == nullptr || !required->is_array()) return object;
   for (const auto& name : required->as_array()) {
     if (!name.is_string()) continue;
     const std::string key(name.as_string().data(), name.as_string().size());
-    const json::object* member = subschema_at(schema, {key});
+    const json::value* member = properties != nullptr && properties->is_object() ? properties->as_object().if_contains(key) : nullptr;
     object[key] = member == nullptr ? json::value("x") : make(root, *member, depth);
   }
   return object;

@@ -2,6 +2,7 @@
 
 #include "plugin/check_process.hpp"
 #include "plugin/checks.hpp"
+#include "plugin/fence.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -51,10 +52,19 @@ class OwnOutput {
   int output_;
 };
 
+Outcome run_fenced(const Check& check, const std::string& file) {
+  Outcome outcome;
+  const auto ran = fenced("the check", [&] {
+    outcome = check.run(file);
+    return Status::ok();
+  });
+  return ran ? outcome : Outcome{Verdict::kFailed, ran.message()};
+}
+
 Outcome run_named(const std::string& name, const std::string& file) {
   const OwnOutput output;
   for (const auto& check : all_checks())
-    if (check.name == name) return check.run(file);
+    if (check.name == name) return run_fenced(check, file);
   return {Verdict::kFailed, fmt::format("there is no check '{}'", name)};
 }
 

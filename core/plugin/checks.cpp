@@ -164,6 +164,7 @@ Outcome exports_only_entry(const std::string& file) {
 
 Outcome entry_pure(const std::string& file) {
   const std::size_t threads = thread_count();
+  if (const auto facts = read_elf(file); !facts) return failed(facts.status().message());
   const auto entry = load_entry(fs::absolute(file).string(), file);
   if (!entry) return failed(entry.status().message());
   try {

@@ -1,5 +1,6 @@
 #include "plugin/hook_watch.hpp"
 
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -20,7 +21,7 @@ struct HookWatch::State : std::enable_shared_from_this<State> {
       running = hook;
       since = clock.steady();
       reports = 0;
-      if (std::exchange(armed, true)) return;
+      if (armed && due <= since + hook.limit) return;
     }
     arm(hook.limit);
   }
@@ -33,20 +34,27 @@ struct HookWatch::State : std::enable_shared_from_this<State> {
   }
 
   void arm(std::chrono::nanoseconds delay) {
-    executor.post_after(delay, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->look();
+    std::uint64_t mine = 0;
+    {
+      const std::lock_guard lock(mutex);
+      armed = true;
+      due = clock.steady() + delay;
+      mine = ++timer;
+    }
+    executor.post_after(delay, [weak = weak_from_this(), mine] {
+      if (const auto self = weak.lock()) self->look(mine);
     });
   }
 
-  void look() {
+  void look(std::uint64_t mine) {
     std::chrono::nanoseconds next{};
     {
       const std::lock_guard lock(mutex);
-      armed = overrun && running && reports < 2;
-      if (!armed) return;
+      if (mine != timer) return;  // an earlier timer took its place
+      armed = false;
+      if (!overrun || !running) return;
       if (clock.steady() - since >= limit()) overrun(*running, reports++ > 0);
-      armed = reports < 2;
-      if (!armed) return;
+      if (reports == 2) return;
       next = limit() - (clock.steady() - since);
     }
     arm(next);
@@ -61,7 +69,9 @@ struct HookWatch::State : std::enable_shared_from_this<State> {
   std::optional<Hook> running;
   SteadyTime since = {};
   int reports = 0;
-  bool armed = false;  // a timer is set
+  bool armed = false;  // a timer is set, for `due`
+  SteadyTime due = {};
+  std::uint64_t timer = 0;  // number of the newest timer; the others are stale
 };
 
 HookWatch::HookWatch(Executor& executor, const Clock& clock, Overrun overrun)

@@ -124,7 +124,10 @@ class House {
   void produce(const std::string& topic, const std::string& key, const std::string& value) {
     ASSERT_TRUE(queue.produce({{topic, key, value}}, [](const Status&) {}).is_ok());
   }
-  std::string logged() const { return content(dir / "log"); }
+  /// Whether a line with `part` is logged soon; lines are written in the background.
+  bool logs(const std::string& part) const {
+    return eventually([&] { return content(dir / "log").find(part) != std::string::npos; });
+  }
 
   TempDir dir;
   WorkerPool workers{"work", 2};

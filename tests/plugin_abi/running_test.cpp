@@ -64,7 +64,7 @@ TEST_F(Running, ThrowingProcessIsARetryWithItsWords) {
   house.produce("zoo", "key", "value");
   EXPECT_TRUE(eventually([&] { return service->observe("a").processed == 1; }));
   EXPECT_THAT(service->observe("a").last_error, HasSubstr("process's own words"));
-  EXPECT_THAT(house.logged(), HasSubstr("process's own words"));
+  EXPECT_TRUE(house.logs("process's own words"));
 }
 
 TEST_F(Running, SecondCompletionIsIgnoredAndLogged) {
@@ -75,7 +75,7 @@ TEST_F(Running, SecondCompletionIsIgnoredAndLogged) {
   EXPECT_TRUE(eventually([&] { return service->observe("a").processed == 50; }));
   EXPECT_EQ(service->observe("a").failed, 0);
   EXPECT_TRUE(service->stop(kStop).is_ok());
-  EXPECT_THAT(house.logged(), HasSubstr("completed a delivery that is not open"));
+  EXPECT_TRUE(house.logs("completed a delivery that is not open"));
 }
 
 TEST_F(Running, DroppedDeliveryShowsAsInFlightAndDoesNotHoldUpStop) {
