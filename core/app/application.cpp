@@ -56,11 +56,13 @@ Result<std::unique_ptr<Application>> Application::start(config::Config config) {
   auto backend = embedded::Backend::open(backend_options(config), *clock, *log);
   if (!backend) return backend.status();
   std::unique_ptr<Application> application(new Application(std::move(config), std::move(clock), std::move(log), std::move(*backend)));
-  Status status = application->open_extensions();
-  if (status) status = application->start_serving();
-  if (status) return application;
-  if (const Status stopped = application->stop(); !stopped) application->log_->error("app", stopped.message());
-  return status;
+  if (const Status built = application->build(); !built) return built;
+  if (const Status opened = application->open_extensions(); !opened) {
+    if (const Status stopped = application->stop(); !stopped) application->log_->error("app", stopped.message());
+    return opened;
+  }
+  application->start_serving();
+  return application;
 }
 
 Application::Application(config::Config config, std::unique_ptr<Clock> clock, std::unique_ptr<telemetry::Log> log,
@@ -70,14 +72,19 @@ Application::Application(config::Config config, std::unique_ptr<Clock> clock, st
       log_(std::move(log)),
       backend_(std::move(backend)),
       control_executor_("control", 1),
-      workers_("worker", std::max(2u, std::thread::hardware_concurrency())) {
-  control_ = std::make_unique<control::ControlPlane>(
-      control::ControlPlane::Options{.node_id = config_.node_id,
-                                     .node_address = fmt::format("http://{}:{}", config_.rest.address, config_.rest.port),
-                                     .node_version = std::string(kVersion),
-                                     .base_path = config_.cluster.base_path},
-      control::ControlPlane::Dependencies{backend_->state(), backend_->fanout(), backend_->leases(), backend_->kv(), control_executor_,
-                                          *clock_, *log_});
+      workers_("worker", std::max(2u, std::thread::hardware_concurrency())) {}
+
+// The server binds first: the port that it gets is what other nodes are told.
+Status Application::build() {
+  server_ = std::make_unique<rest::HttpServer>(config_.rest, router_, *log_, metrics_);
+  if (Status bound = server_->listen(); !bound) return bound;
+  control_ =
+      std::make_unique<control::ControlPlane>(control::ControlPlane::Options{.node_id = config_.node_id,
+                                                                             .node_address = address(),
+                                                                             .node_version = std::string(kVersion),
+                                                                             .base_path = config_.cluster.base_path},
+                                              control::ControlPlane::Dependencies{backend_->state(), backend_->fanout(), backend_->leases(),
+                                                                                  backend_->kv(), control_executor_, *clock_, *log_});
   plugin_host_ = std::make_unique<plugin::PluginHost>(
       plugin::PluginHost::Options{
           .plugin_dir = config_.plugin_dir, .private_dir = config_.data_dir + "/plugins", .base_path = config_.cluster.base_path},
@@ -88,7 +95,7 @@ Application::Application(config::Config config, std::unique_ptr<Clock> clock, st
                                   backend_->queue(), metrics_, control_executor_, *clock_};
   rest::add_backbeat_routes(router_, api);
   rest::add_v1_routes(router_, api);
-  server_ = std::make_unique<rest::HttpServer>(config_.rest, router_, *log_, metrics_);
+  return Status::ok();
 }
 
 Application::~Application() = default;
@@ -144,13 +151,12 @@ control::ServiceSpec Application::service_spec(const config::ExtensionConfig& ex
   return spec;
 }
 
-Status Application::start_serving() {
+void Application::start_serving() {
   control_->start();
-  if (const Status started = server_->start(); !started) return started;
+  server_->start();
   serving_ = true;
   std::ofstream(config_.data_dir + "/rest.address") << address() << "\n";
   log_->info("app", "ready", {{"address", address()}, {"node", config_.node_id}, {"data_dir", config_.data_dir}, {"version", kVersion}});
-  return Status::ok();
 }
 
 std::string Application::address() const {

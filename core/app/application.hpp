@@ -62,12 +62,13 @@ class Application final : public rest::HostView {
   Application(config::Config config, std::unique_ptr<Clock> clock, std::unique_ptr<telemetry::Log> log,
               std::unique_ptr<embedded::Backend> backend);
 
+  Status build();
   Status open_extensions();
   Status open_extension(const config::ExtensionConfig& extension);
   Status close_extension(const std::string& name, std::chrono::milliseconds timeout);
   control::ServiceSpec service_spec(const config::ExtensionConfig& extension, const plugin::ServiceInstance* instance);
   std::shared_ptr<plugin::ServiceInstance> find_instance(std::string_view service) const;
-  Status start_serving();
+  void start_serving();
 
   config::Config config_;
   std::unique_ptr<Clock> clock_;

@@ -191,7 +191,7 @@ void ProcessorPipeline::take(std::vector<QueueRecord> records) {
 void ProcessorPipeline::deliver(Entry& entry) {
   const auto delivery = std::make_shared<Delivery>(shared_from_this(), entry);
   try {
-    spec_.process({spec_.topic, &entry.record, entry.attempts},
+    spec_.process({spec_.topic, &entry.record, entry.attempts, entry.attempts >= context_->options.max_attempts},
                   [delivery](Outcome outcome, std::string_view text) { delivery->complete(outcome, text); });
   } catch (const std::exception& error) {
     delivery->complete(Outcome::kRetry, fmt::format("the processor threw: {}", error.what()));

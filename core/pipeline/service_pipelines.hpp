@@ -41,6 +41,7 @@ struct DeliveredRecord {
   std::string_view topic;
   const QueueRecord* record;
   std::uint32_t attempt;
+  bool last_attempt;  ///< kRetry now uses up the retries
 };
 /// Completes a delivery, from any thread, also inside `process`. The first call counts; when the last copy is dropped
 /// without a call, that counts as kRetry.

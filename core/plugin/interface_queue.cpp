@@ -21,8 +21,16 @@ void deliver(const Processor& processor, const pipeline::DeliveredRecord& delive
   if (!pass) return complete(pipeline::Outcome::kRetry, "the service is stopping");
   fermata_delivery* const handle = bridge.deliveries.add(std::move(complete));
   const QueueRecord& from = *delivered.record;
-  const fermata_record record = {sizeof(fermata_record), delivered.attempt,     sdk::to_abi(delivered.topic), from.partition, from.offset,
-                                 from.timestamp_ms,      sdk::to_abi(from.key), sdk::to_abi(from.value)};
+  const fermata_record record = {sizeof(fermata_record),
+                                 delivered.attempt,
+                                 sdk::to_abi(delivered.topic),
+                                 from.partition,
+                                 from.offset,
+                                 from.timestamp_ms,
+                                 sdk::to_abi(from.key),
+                                 sdk::to_abi(from.value),
+                                 delivered.last_attempt ? 1u : 0u,
+                                 0u};
   const auto processed = fenced(processor.what, [&] {
     processor.process(processor.ctx, &record, handle);
     return Status::ok();

@@ -24,7 +24,7 @@ class Fanout {
     std::function<void()> on_subscribed;
   };
 
-  /// Subscribes to exactly these channels; called once, before anything is published.
+  /// Subscribes to exactly these channels, in place of those before: called again as services come and go.
   virtual Status subscribe(std::vector<std::string> channels, Listener listener) = 0;
 
   /// Hands the message to the transport. Returns at once; kUnavailable if there is no connection.

@@ -106,6 +106,7 @@ Awaitable Connection::run() {
     const Time finished = std::chrono::steady_clock::now();
     server_.metrics.answered(request_->method, response_.status, finished - started);
     enter(Phase::kIdle, finished, server_.config.idle_timeout);
+    keep_alive_ = keep_alive_ && !server_.draining;  // drain() passes over a connection that is writing
   }
   if (!client_gone_) co_await linger();
 }

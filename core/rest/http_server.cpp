@@ -66,16 +66,18 @@ class HttpServer::Impl {
 
   ~Impl() { stop(std::chrono::milliseconds(0)); }
 
-  Status start() {
+  Status listen() {
     auto allowed = AllowList::parse(context_.config.allow_from);
     if (!allowed) return allowed.status();
     allowed_ = std::move(*allowed);
-    if (Status status = listen(); !status) return status;
+    return open_acceptor();
+  }
+
+  void start() {
     const auto log_failure = [this](std::exception_ptr error) { log_exception("a server loop ended", error); };
     asio::co_spawn(*io_, accept_loop(), log_failure);
     asio::co_spawn(*io_, sweep_loop(), log_failure);
     thread_ = std::thread([this] { run(); });
-    return Status::ok();
   }
 
   void stop(std::chrono::milliseconds drain) {
@@ -88,7 +90,7 @@ class HttpServer::Impl {
   std::uint16_t port() const { return port_; }
 
  private:
-  Status listen() {
+  Status open_acceptor() {
     const auto& config = context_.config;
     const std::string where = config.address + ":" + std::to_string(config.port);
     ErrorCode error;
@@ -234,7 +236,8 @@ class HttpServer::Impl {
 HttpServer::HttpServer(config::RestConfig config, const Router& router, telemetry::Log& log, telemetry::Metrics& metrics)
     : impl_(std::make_unique<Impl>(std::move(config), router, log, metrics)) {}
 HttpServer::~HttpServer() = default;
-Status HttpServer::start() { return impl_->start(); }
+Status HttpServer::listen() { return impl_->listen(); }
+void HttpServer::start() { impl_->start(); }
 void HttpServer::stop(std::chrono::milliseconds drain) { impl_->stop(drain); }
 std::uint16_t HttpServer::port() const { return impl_->port(); }
 

@@ -94,10 +94,10 @@ void CrrService::process(std::size_t lane, const sdk::Record& record, sdk::Deliv
   Replicator& replicator = *replicators_[lane];
   if (!parsed->names(replicator.location())) return delivery.done();
   const auto open = std::make_shared<sdk::Delivery>(std::move(delivery));
-  const bool posted =
-      pool_->post(lane, [&replicator, parsed = std::move(*parsed), open, attempt = record.attempt, produced_ms = record.timestamp_ms] {
+  const bool posted = pool_->post(
+      lane, [&replicator, parsed = std::move(*parsed), open, attempt = Attempt{record.attempt, record.last_attempt, record.timestamp_ms}] {
         try {
-          open->finish(replicator.replicate(parsed, attempt, produced_ms));
+          open->finish(replicator.replicate(parsed, attempt));
         } catch (const std::exception& error) {
           open->retry(error.what());
         }

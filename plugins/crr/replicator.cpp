@@ -27,16 +27,16 @@ Replicator::Replicator(const sdk::Host& host, std::string location, std::shared_
       failed_(results(host, location_, "failed")),
       latency_(host.histogram("crr_replication_seconds", "From journaled to completed", {{"location", location_}})) {}
 
-Status Replicator::replicate(const ReplicationRecord& record, std::uint32_t attempt, std::int64_t produced_ms) {
+Status Replicator::replicate(const ReplicationRecord& record, const Attempt& attempt) {
   auto before = states_.get(record.id, location_);
   if (!before) return before.status();
   ObjectState state = before->value_or(ObjectState{});
   state.version = record.version;
-  state.attempts = attempt;
+  state.attempts = attempt.number;
   state.updated_ms = now_ms();
   const auto done = apply(record, state);
-  if (auto kept = keep(record, done, state); !kept) return kept;
-  count(done, state, produced_ms);
+  if (auto kept = keep(record, done, attempt.last, state); !kept) return kept;
+  count(done, state, attempt.produced_ms);
   return done.status();
 }
 
@@ -73,7 +73,7 @@ Result<Replicator::Done> Replicator::remove(const ReplicationRecord& record) {
   return Done::kRemoved;
 }
 
-Status Replicator::keep(const ReplicationRecord& record, const Result<Done>& done, ObjectState state) {
+Status Replicator::keep(const ReplicationRecord& record, const Result<Done>& done, bool last_attempt, ObjectState state) {
   if (done && *done == Done::kRemoved) return states_.remove(record.id, location_);
   if (done && *done == Done::kSuperseded) return Status::ok();
   if (done) {
@@ -81,7 +81,7 @@ Status Replicator::keep(const ReplicationRecord& record, const Result<Done>& don
     state.completed_ms = now_ms();
     state.reason.clear();
   } else {
-    state.status = done.status().retryable() ? ObjectState::Status::kPending : ObjectState::Status::kFailed;
+    state.status = done.status().retryable() && !last_attempt ? ObjectState::Status::kPending : ObjectState::Status::kFailed;
     state.reason = done.status().message();
   }
   return states_.put(record.id, location_, state);

@@ -12,6 +12,13 @@
 
 namespace fermata::crr {
 
+/// Which delivery of a record this is.
+struct Attempt {
+  std::uint32_t number = 1;
+  bool last = false;  ///< if it fails, the record is given up
+  std::int64_t produced_ms = 0;
+};
+
 /// Brings one location up to the source, object by object. A record says which object to look at; what is copied is the
 /// object as it is at the source now, so that a late or repeated record never moves the target back.
 /// Threads: [any]; `replicate` blocks for I/O, and calls for one object come one at a time.
@@ -22,7 +29,7 @@ class Replicator {
 
   /// Does what the record asks for, as far as it is still so, and keeps the object's state. The status decides what
   /// becomes of the delivery; see sdk::Delivery::finish.
-  Status replicate(const ReplicationRecord& record, std::uint32_t attempt, std::int64_t produced_ms);
+  Status replicate(const ReplicationRecord& record, const Attempt& attempt);
 
   /// Looks whether the target is there, for `degraded`, and cleans it up when it is seen first. Blocks for I/O.
   void probe();
@@ -37,7 +44,7 @@ class Replicator {
   Result<Done> apply(const ReplicationRecord& record, ObjectState& state);
   Result<Done> put(const ReplicationRecord& record, ObjectReader& source, ObjectState& state);
   Result<Done> remove(const ReplicationRecord& record);
-  Status keep(const ReplicationRecord& record, const Result<Done>& done, ObjectState state);
+  Status keep(const ReplicationRecord& record, const Result<Done>& done, bool last_attempt, ObjectState state);
   void count(const Result<Done>& done, const ObjectState& state, std::int64_t produced_ms) const;
   std::int64_t now_ms() const;
 

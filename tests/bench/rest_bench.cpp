@@ -57,10 +57,11 @@ int main(int argc, char** argv) {
   config::RestConfig config;
   config.port = 0;
   rest::HttpServer server(config, router, log, metrics);
-  if (const Status started = server.start(); !started) {
-    std::fprintf(stderr, "%s\n", started.text().c_str());
+  if (const Status bound = server.listen(); !bound) {
+    std::fprintf(stderr, "%s\n", bound.text().c_str());
     return EXIT_FAILURE;
   }
+  server.start();
   std::printf("%u\n", static_cast<unsigned>(server.port()));
   std::fflush(stdout);
   while (std::getchar() != EOF) continue;

@@ -24,13 +24,24 @@ def entries(root):
                 yield os.path.relpath(entry.path, root), entry
 
 
+def read_each(root, read):
+    """{path below root: read(entry)}, without the files that vanish meanwhile."""
+    found = {}
+    for name, entry in entries(root):
+        try:
+            found[name] = read(entry)
+        except FileNotFoundError:
+            continue
+    return found
+
+
 def contents(root):
-    return {name: open(entry.path, "rb").read() for name, entry in entries(root)}
+    return read_each(root, lambda entry: open(entry.path, "rb").read())
 
 
 def fingerprint(root):
     """Changes whenever any file below root is written, replaced or removed."""
-    return {name: (entry.stat().st_ino, entry.stat().st_ctime_ns) for name, entry in entries(root)}
+    return read_each(root, lambda entry: (entry.stat().st_ino, entry.stat().st_ctime_ns))
 
 
 class Writer(threading.Thread):

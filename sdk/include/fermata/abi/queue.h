@@ -24,6 +24,8 @@ typedef struct fermata_record {
   int64_t timestamp_ms; /* when it was produced, ms since 1970 */
   fermata_str key;      /* records of one key are delivered in order, one at a time */
   fermata_str value;
+  uint32_t last_attempt; /* 1: FERMATA_RETRY now uses up the retries, and the record goes to the failed store */
+  uint32_t reserved;     /* 0 */
 } fermata_record;
 
 /* One delivery, to be completed exactly once; the host's. */

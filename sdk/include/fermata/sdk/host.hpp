@@ -39,7 +39,8 @@ struct Record {
   int64_t timestamp_ms;
   std::string_view key;
   std::string_view value;
-  uint32_t attempt;  ///< 1 at the first delivery
+  uint32_t attempt;           ///< 1 at the first delivery
+  bool last_attempt = false;  ///< a retry asked for now uses up the retries: the record will be given up
 };
 
 /// The promise to say how one delivery went. Movable; complete it exactly once, from any thread. One that is dropped

@@ -72,6 +72,7 @@ struct Message {
   std::string value;
   std::string topic = {};
   uint32_t attempt = 1;
+  bool last_attempt = false;
 };
 
 struct BatchEnd {

@@ -13,8 +13,8 @@ struct Host::RegisteredProcessor {
     const auto& self = *static_cast<RegisteredProcessor*>(ctx);
     const detail::UnwindMark mark(handle);
     try {
-      const Record record{from_abi(raw->topic), raw->partition,       raw->offset, raw->timestamp_ms,
-                          from_abi(raw->key),   from_abi(raw->value), raw->attempt};
+      const Record record{from_abi(raw->topic), raw->partition,       raw->offset,  raw->timestamp_ms,
+                          from_abi(raw->key),   from_abi(raw->value), raw->attempt, raw->last_attempt != 0};
       self.spec.process(record, Delivery(self.host->raw_->handle, &self.host->queue_, handle));
     } catch (...) {
       const std::string text = detail::exception_text();

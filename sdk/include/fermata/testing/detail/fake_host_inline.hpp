@@ -72,6 +72,7 @@ inline std::shared_ptr<FakeDelivery> FakeHost::deliver(std::string_view name, co
   }
   record.struct_size = sizeof(record);
   record.attempt = message.attempt;
+  record.last_attempt = message.last_attempt ? 1 : 0;
   record.topic = to_abi(message.topic.empty() ? processor->info.topic : message.topic);
   record.timestamp_ms = clock_.unix_ns() / 1'000'000;
   record.key = to_abi(message.key);
