@@ -6,6 +6,7 @@
 # FERMATA_QUICKSTART_DIR: where sources, targets and state live (default build/quickstart; --demo uses a fresh one).
 set -euo pipefail
 cd "$(dirname "$0")"
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true  # a clone elsewhere finds what was compiled here
 
 mode=serve
 case "${1-}" in

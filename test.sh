@@ -6,6 +6,7 @@
 # FERMATA_SEED: seed of the randomised tests (printed by them; default: a new one).
 set -uo pipefail
 cd "$(dirname "$0")"
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true  # a clone elsewhere finds what was compiled here
 
 all=(lint unit contract plugin_abi tsan functional)
 suites=("$@")

@@ -200,6 +200,16 @@ TEST_F(CrrServiceTest, DoesNotCopyWhatTheTargetHasAlready) {
   EXPECT_THAT(tree(paris()), ElementsAre(Pair("b/k", "1"))) << "what somebody took away is copied again";
 }
 
+TEST_F(CrrServiceTest, ShowsAnObjectAsFailedWhenItsLastAttemptFailed) {
+  start();
+  write_file(source("b/k"), "1");
+  auto record = journal(1).at(0);
+  std::filesystem::remove(paris());
+  record.last_attempt = true;
+  EXPECT_EQ(deliver("paris", record, 10).outcome, FERMATA_RETRY);
+  EXPECT_EQ(states("b/k"), "paris=FAILED london=PENDING");
+}
+
 TEST_F(CrrServiceTest, RetriesWhileTheTargetIsMissingAndSaysSo) {
   start();
   write_file(source("b/k"), "1");

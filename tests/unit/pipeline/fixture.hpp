@@ -43,12 +43,14 @@ class Recorder {
     std::string key;
     std::string value;
     std::uint32_t attempt;
+    bool last_attempt;
     Complete complete;
   };
 
   ProcessorSpec spec(std::string name = "replicate", std::string location = "paris") {
     return {std::move(name), "topic", std::move(location), {}, 0, [this](const DeliveredRecord& delivered, Complete complete) {
-              handed.push_back({delivered.record->key, delivered.record->value, delivered.attempt, std::move(complete)});
+              handed.push_back(
+                  {delivered.record->key, delivered.record->value, delivered.attempt, delivered.last_attempt, std::move(complete)});
               order.push_back(delivered.record->value);
             }};
   }

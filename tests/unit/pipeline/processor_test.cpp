@@ -245,8 +245,10 @@ TEST_F(Processors, GiveUpAfterTheLastAttemptAndGoOn) {
   start({.max_attempts = 2});
   append("a", "a1");
   append("a", "a2");
+  EXPECT_FALSE(recorder_.handed.back().last_attempt);
   finish("a", Outcome::kRetry, "no");
   executor_.advance(1s);
+  EXPECT_TRUE(recorder_.handed.back().last_attempt);
   finish("a", Outcome::kRetry, "still no");
   EXPECT_THAT(recorder_.order, ElementsAre("a1", "a1", "a2"));
   EXPECT_EQ(counts().failed, 1);
