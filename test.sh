@@ -67,8 +67,8 @@ if wants unit || wants contract || wants plugin_abi; then
   fi
 fi
 if wants tsan && configure_and_build tsan gcc g++ tsan_tests; then run_ctest tsan tsan; fi
-if wants functional && configure_and_build release gcc g++ all; then run_pytest functional; fi
-if wants bench && configure_and_build release gcc g++ all; then
+if wants functional && configure_and_build release gcc g++ fermata shipped_plugins hello zoo; then run_pytest functional; fi
+if wants bench && configure_and_build release gcc g++ fermata shipped_plugins benches; then
   say bench
   tests/bench/run.sh || failed+=(bench)
 fi

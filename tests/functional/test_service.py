@@ -10,7 +10,7 @@ import pytest
 
 from daemon import BUILD, FERMATA, PLUGINS, Daemon, wait_until
 
-ZOO = BUILD / "tests/plugin_abi/broken"
+ZOO = BUILD / "lib/zoo"
 
 
 def test_sigterm_drains_and_ends_with_zero(daemon):
@@ -95,13 +95,13 @@ def test_sighup_reopens_the_log_and_takes_over_new_locations(workspace):
 
 @pytest.mark.parametrize("plugin, words", [("failing_init", "failing_init"), ("no_entry", "fermata_plugin_entry"), ("other_major", "ABI"), ("missing", "missing.so")])
 def test_a_broken_plugin_is_shown_as_failed_and_holds_nobody_back(workspace, plugin, words):
-    broken = {"name": "broken", "plugin": str(ZOO / f"{plugin}.so"), "locations": [{"name": "somewhere"}]}
+    broken = {"name": "zoo", "plugin": str(ZOO / f"{plugin}.so"), "locations": [{"name": "somewhere"}]}
     workspace.config["extensions"].insert(0, broken)
     with Daemon(workspace) as daemon:
         shown = {one["service"]: one for one in daemon.get("/api/v1/plugins").json["plugins"]}
-        assert shown["broken"]["state"] == "failed" and words in shown["broken"]["error"]
+        assert shown["zoo"]["state"] == "failed" and words in shown["zoo"]["error"]
         assert shown["crr"]["state"] == "running"
-        assert daemon.location("broken", "somewhere")["state"] == "failed"
+        assert daemon.location("zoo", "somewhere")["state"] == "failed"
         workspace.put("b/x", "x")
         wait_until(lambda: workspace.replicated("paris", "b/x", "x"))
         assert "failed" in daemon.cli("plugins").stdout
