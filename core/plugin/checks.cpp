@@ -22,6 +22,7 @@
 #include <iterator>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace fermata::plugin {
 namespace fs = std::filesystem;
@@ -275,35 +276,59 @@ bool escapes(Call&& call) {
   }
 }
 
-Outcome exceptions_contained(const std::string& file) {
-  return for_each_service(file, [](const Subject& subject, const ServiceManifest& service, const SampleConfig& sample) {
-    const fermata_plugin& plugin = subject.plugin;
-    FakeHost host;
-    fermata_error error = sdk::make_error();
-    void* none = nullptr;
-    if (escapes([&] { plugin.create(host.raw(), sdk::to_abi("no such service"), &none, &error); }))
-      return failed("create of an unknown service throws");
-    if (none != nullptr) plugin.destroy(none);
-    for (const std::string& config :
-         {std::string("{"), std::string("[]"), std::string("{}"), std::string(), with_settings(sample, "[[]]")}) {
-      void* instance = nullptr;
-      if (plugin.create(host.raw(), sdk::to_abi(service.name), &instance, &error) != FERMATA_OK) return failed("create fails");
-      if (escapes([&] { plugin.init(instance, sdk::to_abi(config), &error); }))
-        return failed(fmt::format("init throws at the configuration '{}'", config));
-      if (escapes([&] { plugin.destroy(instance); }))
-        return failed(fmt::format("destroy throws after init with the configuration '{}'", config));
-    }
-    void* instance = nullptr;
-    if (plugin.create(host.raw(), sdk::to_abi(service.name), &instance, &error) != FERMATA_OK) return failed("create fails");
-    if (escapes([&] { plugin.stop(instance, &error); })) return failed("stop before init throws");
-    if (plugin.pause != nullptr && escapes([&] { plugin.pause(instance, sdk::to_abi("no such location"), &error); }))
-      return failed("pause of an unknown location throws");
-    if (plugin.resume != nullptr && escapes([&] { plugin.resume(instance, sdk::to_abi("no such location"), &error); }))
-      return failed("resume of an unknown location throws");
-    plugin.destroy(instance);
-    return passed();
-  });
+/// An instance whose functions are called bare, so that what escapes them is seen; destroyed with it.
+class Bare {
+ public:
+  Bare(const fermata_plugin& plugin, std::string_view service) : plugin_(plugin) {
+    create_throws_ = escapes([&] { plugin_.create(host_.raw(), sdk::to_abi(service), &instance_, &error_); });
+  }
+  ~Bare() { destroy(); }
+  Bare(const Bare&) = delete;
+  Bare& operator=(const Bare&) = delete;
+
+  bool create_throws() const { return create_throws_; }
+  bool created() const { return instance_ != nullptr; }
+  bool init_throws(const std::string& config) {
+    return escapes([&] { plugin_.init(instance_, sdk::to_abi(config), &error_); });
+  }
+  bool stop_throws() {
+    return escapes([&] { plugin_.stop(instance_, &error_); });
+  }
+  /// @param hook  pause or resume; null if the plugin has none.
+  bool throws(fermata_code (*hook)(void*, fermata_str, fermata_error*), std::string_view location) {
+    return hook != nullptr && escapes([&] { hook(instance_, sdk::to_abi(location), &error_); });
+  }
+  /// @return whether that throws.
+  bool destroy() {
+    void* const instance = std::exchange(instance_, nullptr);
+    return instance != nullptr && escapes([&] { plugin_.destroy(instance); });
+  }
+
+ private:
+  const fermata_plugin& plugin_;
+  FakeHost host_;
+  fermata_error error_ = sdk::make_error();
+  void* instance_ = nullptr;
+  bool create_throws_ = false;
+};
+
+Outcome contains_exceptions(const Subject& subject, const ServiceManifest& service, const SampleConfig& sample) {
+  if (Bare(subject.plugin, "no such service").create_throws()) return failed("create of an unknown service throws");
+  for (const std::string& config : {std::string("{"), std::string("[]"), std::string("{}"), std::string(), with_settings(sample, "[[]]")}) {
+    Bare instance(subject.plugin, service.name);
+    if (!instance.created()) return failed("create fails");
+    if (instance.init_throws(config)) return failed(fmt::format("init throws at the configuration '{}'", config));
+    if (instance.destroy()) return failed(fmt::format("destroy throws after init with the configuration '{}'", config));
+  }
+  Bare instance(subject.plugin, service.name);
+  if (!instance.created()) return failed("create fails");
+  if (instance.stop_throws()) return failed("stop before init throws");
+  if (instance.throws(subject.plugin.pause, "no such location")) return failed("pause of an unknown location throws");
+  if (instance.throws(subject.plugin.resume, "no such location")) return failed("resume of an unknown location throws");
+  return instance.destroy() ? failed("destroy throws") : passed();
 }
+
+Outcome exceptions_contained(const std::string& file) { return for_each_service(file, &contains_exceptions); }
 
 Outcome no_threads_left(const std::string& file) {
   const std::size_t threads = thread_count();
