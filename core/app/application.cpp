@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <future>
 #include <thread>
 #include <utility>
 
@@ -58,7 +59,8 @@ Result<std::unique_ptr<Application>> Application::start(config::Config config) {
   std::unique_ptr<Application> application(new Application(std::move(config), std::move(clock), std::move(log), std::move(*backend)));
   if (const Status built = application->build(); !built) return built;
   if (const Status opened = application->open_extensions(); !opened) {
-    if (const Status stopped = application->stop(); !stopped) application->log_->error("app", stopped.message());
+    const Status stopped = application->stop();
+    if (!stopped) static_cast<void>(application.release());  // what hangs may still use it, until the process ends
     return opened;
   }
   application->start_serving();
@@ -98,7 +100,10 @@ Status Application::build() {
   return Status::ok();
 }
 
-Application::~Application() = default;
+Application::~Application() {
+  if (control_ == nullptr) return;  // build failed
+  if (const Status stopped = stop(); !stopped) log_->error("app", stopped.message());
+}
 
 Status Application::open_extensions() {
   for (const auto& extension : config_.extensions) {
@@ -164,7 +169,7 @@ std::string Application::address() const {
   return fmt::format("http://{}{}{}:{}", v6 ? "[" : "", config_.rest.address, v6 ? "]" : "", server_->port());
 }
 
-void Application::reload() {
+void Application::reload(const std::function<bool()>& interrupted) {
   log_->reopen();
   auto loaded = config::load(config_.file);
   if (loaded.config) std::ranges::move(plugin::check_extensions(*loaded.config, false), std::back_inserter(loaded.problems));
@@ -174,30 +179,53 @@ void Application::reload() {
     return;
   }
   log_->set_level(log_options(loaded.config->log).level);
-
-  std::vector<std::string> stale;
-  for (const auto& extension : extensions_) {
-    const auto same = std::ranges::find(loaded.config->extensions, extension.config);
-    const bool replaced = file_identity(plugin_host_->resolve(extension.config)) != extension.file_identity;
-    if (same == loaded.config->extensions.end() || replaced || extension.instance == nullptr) stale.push_back(extension.config.name);
+  const auto& wanted = loaded.config->extensions;
+  for (const auto& former : stale_extensions(wanted)) {
+    if (interrupted()) return;
+    replace_extension(former, std::ranges::find(wanted, former.name, &config::ExtensionConfig::name), wanted.end());
   }
-  for (const auto& name : stale)
-    if (const Status closed = close_extension(name, config_.shutdown_timeout); !closed) log_->error("app", closed.message());
-
-  config_.extensions = loaded.config->extensions;
-  for (const auto& extension : config_.extensions) {
-    const bool running = std::ranges::any_of(extensions_, [&](const auto& entry) { return entry.config.name == extension.name; });
-    if (running) continue;
+  for (const auto& extension : wanted) {
+    if (interrupted()) return;
+    if (find_extension(extension.name) != extensions_.end()) continue;
     if (const Status opened = open_extension(extension); opened) log_->info("app", "extension started", {{"extension", extension.name}});
   }
   log_->info("app", "configuration reloaded", {{"file", config_.file}});
+}
+
+/// Those that are gone, have changed, have another file, or do not work.
+std::vector<config::ExtensionConfig> Application::stale_extensions(const std::vector<config::ExtensionConfig>& wanted) const {
+  std::vector<config::ExtensionConfig> stale;
+  for (const auto& extension : extensions_) {
+    const bool same = std::ranges::find(wanted, extension.config) != wanted.end();
+    const bool replaced = file_identity(plugin_host_->resolve(extension.config)) != extension.file_identity;
+    const bool works = extension.instance != nullptr && extension.instance->view().state != "failed";
+    if (!same || replaced || !works) stale.push_back(extension.config);
+  }
+  return stale;
+}
+
+// Two instances of a service cannot run side by side on one node, as they would share its routes and groups. So the former
+// one goes first, and comes back if the new configuration turns out not to work.
+void Application::replace_extension(const config::ExtensionConfig& former, ExtensionIterator changed, ExtensionIterator none) {
+  const bool worked = find_extension(former.name)->instance != nullptr;
+  if (const Status closed = close_extension(former.name, config_.shutdown_timeout); !closed) log_->error("app", closed.message());
+  if (changed == none) return log_->info("app", "extension removed", {{"extension", former.name}});
+  if (const Status opened = open_extension(*changed); opened) return log_->info("app", "extension restarted", {{"extension", former.name}});
+  if (!worked || *changed == former) return;
+  if (const Status closed = close_extension(former.name, config_.shutdown_timeout); !closed) log_->error("app", closed.message());
+  if (const Status restored = open_extension(former); restored)
+    log_->error("app", "the changed extension failed: it goes on with its former configuration", {{"extension", former.name}});
+}
+
+std::vector<Application::Extension>::iterator Application::find_extension(std::string_view name) {
+  return std::ranges::find(extensions_, name, [](const auto& extension) { return std::string_view(extension.config.name); });
 }
 
 Status Application::close_extension(const std::string& name, std::chrono::milliseconds timeout) {
   Extension entry;
   {
     const std::lock_guard lock(extensions_mutex_);
-    const auto found = std::ranges::find(extensions_, name, [](const auto& extension) { return extension.config.name; });
+    const auto found = find_extension(name);
     entry = std::move(*found);
     extensions_.erase(found);
   }
@@ -205,26 +233,43 @@ Status Application::close_extension(const std::string& name, std::chrono::millis
   return entry.instance != nullptr ? entry.instance->stop(timeout) : Status::ok();
 }
 
-Status Application::stop() {
-  const auto deadline = std::chrono::steady_clock::now() + config_.shutdown_timeout;
-  const auto left = [deadline] {
-    return std::max(std::chrono::milliseconds(100),
-                    std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()));
-  };
-  serving_ = false;
-  server_->stop(std::chrono::milliseconds(1'000));
-  control_->stop();
+/// Drains all at once, so that one that hangs takes no time from the others.
+Status Application::close_extensions(std::chrono::milliseconds timeout) {
+  std::vector<Extension> closing;
+  {
+    const std::lock_guard lock(extensions_mutex_);
+    closing.swap(extensions_);
+  }
+  std::vector<std::future<Status>> drains;
+  for (const auto& extension : closing) {
+    control_->remove_service(extension.config.name);
+    if (extension.instance != nullptr)
+      drains.push_back(std::async(std::launch::async, [&extension, timeout] { return extension.instance->stop(timeout); }));
+  }
   Status result;
-  while (!extensions_.empty()) {
-    if (Status closed = close_extension(extensions_.back().config.name, left()); !closed) {
+  for (auto& drain : drains) {
+    if (Status closed = drain.get(); !closed) {
       log_->error("app", closed.message());
       result = std::move(closed);
     }
   }
-  control_executor_.stop();
-  workers_.stop();
+  return result;
+}
+
+Status Application::stop() {
+  if (std::exchange(stopped_, true)) return Status::ok();
+  const auto deadline = std::chrono::steady_clock::now() + config_.shutdown_timeout;
+  serving_ = false;
+  server_->stop(std::chrono::milliseconds(1'000));
+  control_->stop();
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  Status result = close_extensions(std::max(left, std::chrono::milliseconds(100)));
   std::remove((config_.data_dir + "/rest.address").c_str());
   log_->info("app", "stopped");
+  if (const auto stuck = plugin_host_->stuck(); stuck > 0)  // its threads may never come back: nothing may wait for them
+    return {Code::kDeadlineExceeded, fmt::format("{} plugin instances still hang", stuck)};
+  control_executor_.stop();
+  workers_.stop();
   return result;
 }
 

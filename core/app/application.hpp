@@ -13,6 +13,8 @@
 #include "telemetry/metrics.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,11 +37,13 @@ class Application final : public rest::HostView {
   Application& operator=(const Application&) = delete;
 
   /// Reopens the log file, then takes over what changed in the configuration file: log level, and extensions that came,
-  /// went or changed (each is drained, then started anew). A file with problems changes nothing; they are logged.
-  void reload();
+  /// went or changed, or do not work (each is drained, then started anew; one that does not start with its changed
+  /// configuration goes on with its former one). A file with problems changes nothing; they are logged.
+  /// @param interrupted  asked between extensions: true ends the reload early, as the process is to stop.
+  void reload(const std::function<bool()>& interrupted);
 
-  /// Drains and stops all within `config.shutdown_timeout`. @return kDeadlineExceeded when a plugin hangs: the process
-  /// must then leave by _exit, for that plugin's thread cannot be joined.
+  /// Drains and stops all within `config.shutdown_timeout`. @return kDeadlineExceeded when work in flight did not end or a
+  /// plugin hangs: the process must then leave by _exit, for that plugin's threads cannot be joined. Idempotent.
   Status stop();
 
   std::string address() const;
@@ -63,8 +67,14 @@ class Application final : public rest::HostView {
               std::unique_ptr<embedded::Backend> backend);
 
   Status build();
+  using ExtensionIterator = std::vector<config::ExtensionConfig>::const_iterator;
+
   Status open_extensions();
   Status open_extension(const config::ExtensionConfig& extension);
+  std::vector<config::ExtensionConfig> stale_extensions(const std::vector<config::ExtensionConfig>& wanted) const;
+  void replace_extension(const config::ExtensionConfig& former, ExtensionIterator changed, ExtensionIterator none);
+  std::vector<Extension>::iterator find_extension(std::string_view name);  // by the thread that starts, reloads and stops
+  Status close_extensions(std::chrono::milliseconds timeout);
   Status close_extension(const std::string& name, std::chrono::milliseconds timeout);
   control::ServiceSpec service_spec(const config::ExtensionConfig& extension, const plugin::ServiceInstance* instance);
   std::shared_ptr<plugin::ServiceInstance> find_instance(std::string_view service) const;
@@ -81,9 +91,10 @@ class Application final : public rest::HostView {
   std::unique_ptr<control::ControlPlane> control_;
   std::unique_ptr<plugin::PluginHost> plugin_host_;
   mutable std::mutex extensions_mutex_;
-  std::vector<Extension> extensions_;  // guarded by extensions_mutex_; in configuration order
+  std::vector<Extension> extensions_;  // written under extensions_mutex_; in the order of their opening
   std::unique_ptr<rest::HttpServer> server_;
   std::atomic<bool> serving_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace fermata::app

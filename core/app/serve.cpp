@@ -25,13 +25,29 @@ int fail(const std::string& message) {
   return 1;
 }
 
+bool stop_is_pending() {
+  sigset_t pending;
+  sigpending(&pending);
+  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
+/// For when a thread of a plugin hangs: destructors would wait for it.
+[[noreturn]] void leave_at_once() {
+  std::fflush(nullptr);
+  _exit(1);
+}
+
 /// Reloads at each SIGHUP; returns at the first signal to end.
 void run_until_signalled(Application& application, const sigset_t& signals) {
   while (true) {
     int signal = 0;
     sigwait(&signals, &signal);
     if (signal != SIGHUP) return;
-    application.reload();
+    try {
+      application.reload(stop_is_pending);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "fermata: the reload failed: %s\n", error.what());
+    }
   }
 }
 
@@ -52,14 +68,14 @@ int serve(const ServeOptions& options) {
   try {
     const auto shutdown_timeout = loaded.config->shutdown_timeout;
     auto application = Application::start(std::move(*loaded.config));
-    if (!application) return fail(application.status().message());
+    if (!application) {
+      fail(application.status().message());
+      leave_at_once();
+    }
     run_until_signalled(**application, signals);
     // The last resort, should even the bounded stop hang: SIGALRM ends the process.
     alarm(static_cast<unsigned>(shutdown_timeout.count() / 1'000) + 5);
-    if (const Status stopped = (*application)->stop(); !stopped) {
-      std::fflush(nullptr);
-      _exit(1);  // a plugin's thread hangs: destructors would wait for it
-    }
+    if (const Status stopped = (*application)->stop(); !stopped) leave_at_once();
     return 0;
   } catch (const std::exception& error) {
     return fail(error.what());

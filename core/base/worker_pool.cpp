@@ -37,7 +37,7 @@ class WorkerPool::Impl {
     const SteadyTime due = std::chrono::steady_clock::now() + std::max(delay, std::chrono::nanoseconds(0));
     const auto at = timers_.emplace(std::pair(due, id), std::move(task)).first;
     due_by_id_.emplace(id, due);
-    if (at == timers_.begin()) wake_.notify_one();
+    if (at == timers_.begin()) wake_.notify_all();  // whoever times the former first one is among them
     return id;
   }
 
@@ -79,7 +79,7 @@ class WorkerPool::Impl {
       }
       Task task = std::move(ready_.front());
       ready_.pop_front();
-      if (!ready_.empty()) wake_.notify_one();
+      if (!ready_.empty() || (!timers_.empty() && !timing_)) wake_.notify_one();
       lock.unlock();
       task();
       task = nullptr;
@@ -97,11 +97,12 @@ class WorkerPool::Impl {
     }
   }
 
+  // One idle thread waits for the first timer; when it leaves to run a task, another one takes over.
   void wait(std::unique_lock<std::mutex>& lock) {
-    if (timers_.empty())
-      wake_.wait(lock);
-    else
-      wake_.wait_until(lock, SteadyTime(timers_.begin()->first.first));
+    if (timers_.empty() || timing_) return wake_.wait(lock);
+    timing_ = true;
+    wake_.wait_until(lock, SteadyTime(timers_.begin()->first.first));
+    timing_ = false;
   }
 
   std::string name_;
@@ -111,6 +112,7 @@ class WorkerPool::Impl {
   std::map<std::pair<SteadyTime, TimerId>, Task> timers_;
   std::map<TimerId, SteadyTime> due_by_id_;
   TimerId last_id_ = 0;
+  bool timing_ = false;  // a thread waits for the first timer
   bool stopped_ = false;
   std::vector<std::thread> threads_;
 };

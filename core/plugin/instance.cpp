@@ -343,7 +343,7 @@ Status Instance::stop(milliseconds timeout) {
   const bool free = hooks_.run([] {}, deadline.left() / 2);  // whatever hook is running ends first
   bridge_.serve_routes(false);
   deps_.routes.remove_all(setup_.service.name);
-  const Status drained = pipelines_.stop(deadline.left() / 2);
+  const Status drained = pipelines_.stop(deadline.left() * 9 / 10);  // the rest is for the stop hook
   Status stopped;
   const bool returned = free && run_stop_hook(deadline, stopped);
   if (!take_down(deadline) || !returned) {

@@ -43,6 +43,23 @@ TEST(WorkerPool, RunsTimersInTheOrderOfTheirDueTimes) {
   EXPECT_EQ(result.get(), (std::vector<int>{10, 20, 30}));
 }
 
+TEST(WorkerPool, ATimerFiresWhileTheOtherThreadIsBusyForLong) {
+  for (int round = 0; round < 50; ++round) {
+    WorkerPool pool("test", 2);
+    std::promise<void> release;
+    std::promise<void> fired;
+    std::promise<void> busy;
+    pool.post_after(5ms, [&] { fired.set_value(); });
+    pool.post([&, released = release.get_future().share()] {
+      busy.set_value();
+      released.wait();
+    });
+    busy.get_future().wait();
+    EXPECT_EQ(fired.get_future().wait_for(10s), std::future_status::ready) << "round " << round;
+    release.set_value();
+  }
+}
+
 TEST(WorkerPool, ACancelledTimerNeverRunsAndFreesItsTask) {
   WorkerPool pool("test", 1);
   auto alive = std::make_shared<int>(1);
