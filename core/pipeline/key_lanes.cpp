@@ -23,7 +23,7 @@ Entry& KeyLanes::next() {
   ready_.pop_front();
   lane.state = Lane::State::kInFlight;
   Entry& entry = lane.entries.front();
-  ++entry.attempts;
+  ++entry.deliveries;
   uncount(entry);
   return entry;
 }

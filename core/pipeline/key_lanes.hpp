@@ -17,8 +17,11 @@ struct Lane;
 struct Entry {
   QueueRecord record;
   Lane* lane = nullptr;
-  std::uint32_t attempts = 0;  ///< deliveries begun
-  bool revoked = false;        ///< its partition was taken away while it was in flight
+  std::uint32_t deliveries = 0;  ///< begun
+  std::uint32_t postponed = 0;   ///< those that were not the record's fault, and do not count as attempts
+  bool revoked = false;          ///< its partition was taken away while it was in flight
+
+  std::uint32_t attempts() const { return deliveries - postponed; }
 };
 
 /// The records of one key, in order; only the first is ever in flight.

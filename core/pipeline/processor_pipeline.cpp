@@ -105,7 +105,7 @@ bool ProcessorPipeline::step() {
   }
   if (!has_room() || !gate_.try_enter()) return false;
   Entry& entry = lanes_.next();
-  if (entry.attempts > 1) --retrying_;
+  if (entry.deliveries > 1) --retrying_;
   ++in_flight_;
   in_flight_bytes_ += entry.record.bytes();
   lock.unlock();
@@ -191,7 +191,7 @@ void ProcessorPipeline::take(std::vector<QueueRecord> records) {
 void ProcessorPipeline::deliver(Entry& entry) {
   const auto delivery = std::make_shared<Delivery>(shared_from_this(), entry);
   try {
-    spec_.process({spec_.topic, &entry.record, entry.attempts, entry.attempts >= context_->options.max_attempts},
+    spec_.process({spec_.topic, &entry.record, entry.attempts(), entry.attempts() >= context_->options.max_attempts},
                   [delivery](Outcome outcome, std::string_view text) { delivery->complete(outcome, text); });
   } catch (const std::exception& error) {
     delivery->complete(Outcome::kRetry, fmt::format("the processor threw: {}", error.what()));
@@ -253,8 +253,8 @@ void ProcessorPipeline::commit() {
 
 void ProcessorPipeline::complete(Entry& entry, Outcome outcome, std::string_view text) {
   std::string reason;  // when `text` alone does not say it
-  const bool used_up = outcome == Outcome::kRetry && entry.attempts >= context_->options.max_attempts;
-  if (used_up) text = reason = fmt::format("gave up after {} attempts: {}", entry.attempts, text);
+  const bool used_up = outcome == Outcome::kRetry && entry.attempts() >= context_->options.max_attempts;
+  if (used_up) text = reason = fmt::format("gave up after {} attempts: {}", entry.attempts(), text);
   if (used_up || outcome == Outcome::kFailed) {
     outcome = Outcome::kFailed;
     if (const Status stored = give_up(entry, text); !stored) {
@@ -278,7 +278,7 @@ Status ProcessorPipeline::give_up(const Entry& entry, std::string_view reason) {
                       record.key,
                       record.value,
                       std::string(reason.substr(0, LastError::kMaxText)),
-                      entry.attempts,
+                      entry.attempts(),
                       context_->deps.clock.now()};
   const Status stored = context_->failed.put(spec_.location, failed);
   context_->deps.log.warn("pipeline", stored.is_ok() ? "record given up" : "record cannot be given up",
@@ -300,13 +300,14 @@ void ProcessorPipeline::settle(Entry& entry, Outcome outcome, std::string_view t
   --in_flight_;
   in_flight_bytes_ -= entry.record.bytes();
   if (outcome != Outcome::kDone) last_error_.set(text, context_->deps.clock.now());
-  if (outcome == Outcome::kRetry) {
-    ++totals_.retried;
+  if (outcome == Outcome::kRetry || outcome == Outcome::kPostpone) {
+    ++(outcome == Outcome::kRetry ? totals_.retried : totals_.postponed);
+    if (outcome == Outcome::kPostpone) ++entry.postponed;
     if (!entry.revoked) {
       const auto& options = context_->options;
       lanes_.hold(entry);
       ++retrying_;
-      retries_.add(context_->deps.clock.steady() + backoff(entry.attempts, options.retry_first, options.retry_max), entry);
+      retries_.add(context_->deps.clock.steady() + backoff(entry.deliveries, options.retry_first, options.retry_max), entry);
       arm_retry_timer();
     } else {
       lanes_.finish(entry);
@@ -341,7 +342,7 @@ void ProcessorPipeline::on_revoked(std::span<const std::int32_t> partitions) {
       if (const auto offset = ledger->second.take_commit()) offsets.push_back({partition, *offset});
       ledgers_.erase(ledger);
       lanes_.revoke(partition, [this](const Entry& entry) {
-        if (entry.attempts == 0) return;
+        if (entry.deliveries == 0) return;
         --retrying_;
         retries_.remove(entry);
       });

@@ -27,6 +27,7 @@ namespace fermata::pipeline {
 struct ProcessorTotals {
   std::int64_t done = 0;
   std::int64_t retried = 0;
+  std::int64_t postponed = 0;
   std::int64_t failed = 0;
   std::int64_t skipped = 0;
   std::int64_t in_flight = 0;

@@ -39,6 +39,7 @@ void sample_processor(const std::string& service, const ProcessorPipeline& proce
   };
   outcome("done", totals.done);
   outcome("retry", totals.retried);
+  outcome("postpone", totals.postponed);
   outcome("failed", totals.failed);
   outcome("skipped", totals.skipped);
   gauge("fermata_processor_in_flight", "Records handed out and not completed.", totals.in_flight);

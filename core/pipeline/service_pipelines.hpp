@@ -33,8 +33,8 @@ struct PipelineOptions {
   std::chrono::milliseconds commit_interval{1'000};
 };
 
-/// How the plugin says one delivery went.
-enum class Outcome { kDone, kRetry, kFailed };
+/// How the plugin says one delivery went. kPostpone is a kRetry whose attempt is not counted, so that it is never given up.
+enum class Outcome { kDone, kRetry, kFailed, kPostpone };
 
 /// One record on its way to the plugin. `record` lives until `complete` is called.
 struct DeliveredRecord {

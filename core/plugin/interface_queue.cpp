@@ -69,8 +69,12 @@ fermata_code register_processor(void* host, const fermata_processor* processor, 
 
 // An outcome that this host does not know keeps the record.
 pipeline::Outcome outcome_of(fermata_outcome outcome) {
-  if (outcome == FERMATA_DONE) return pipeline::Outcome::kDone;
-  return outcome == FERMATA_FAILED ? pipeline::Outcome::kFailed : pipeline::Outcome::kRetry;
+  switch (outcome) {
+    case FERMATA_DONE: return pipeline::Outcome::kDone;
+    case FERMATA_FAILED: return pipeline::Outcome::kFailed;
+    case FERMATA_POSTPONE: return pipeline::Outcome::kPostpone;
+    default: return pipeline::Outcome::kRetry;
+  }
 }
 
 void complete(void* host, fermata_delivery* delivery, fermata_outcome outcome, fermata_str text) {

@@ -41,7 +41,7 @@ TEST(KeyLanes, HoldsAKeyUntilItIsReleased) {
   lanes.release(held);
   Entry& again = lanes.next();
   EXPECT_EQ(again.record.offset, 0);
-  EXPECT_EQ(again.attempts, 2u);
+  EXPECT_EQ(again.deliveries, 2u);
 }
 
 TEST(KeyLanes, CountsWhatWaitsAndItsBytes) {

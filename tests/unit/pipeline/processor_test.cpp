@@ -260,6 +260,33 @@ TEST_F(Processors, GiveUpAfterTheLastAttemptAndGoOn) {
   EXPECT_EQ(failed->front().reason, "gave up after 2 attempts: still no");
 }
 
+TEST_F(Processors, NeverGiveUpAPostponedRecordButCountItsRetries) {
+  start({.max_attempts = 2, .retry_first = 100ms, .retry_max = 400ms});
+  append("a", "a1");
+  for (const auto longest : {100ms, 200ms, 400ms, 400ms}) {
+    finish("a", Outcome::kPostpone, "the target is down");
+    EXPECT_EQ(counts().retrying, 1);
+    EXPECT_EQ(counts().last_error, "the target is down");
+    executor_.advance(longest / 2 - 1ms);
+    EXPECT_FALSE(recorder_.has("a"));
+    executor_.advance(longest / 2 + 1ms);
+    ASSERT_TRUE(recorder_.has("a"));
+    EXPECT_EQ(counts().retrying, 0);
+    EXPECT_EQ(recorder_.handed.back().attempt, 1u);
+    EXPECT_FALSE(recorder_.handed.back().last_attempt);
+  }
+  finish("a", Outcome::kRetry, "no");
+  executor_.advance(400ms);
+  EXPECT_EQ(recorder_.handed.back().attempt, 2u);
+  EXPECT_TRUE(recorder_.handed.back().last_attempt);
+  finish("a", Outcome::kPostpone, "down again");
+  executor_.advance(400ms);
+  EXPECT_EQ(counts().failed, 0);
+  finish("a", Outcome::kRetry, "still no");
+  EXPECT_EQ(counts().failed, 1);
+  EXPECT_EQ(pipelines_->failed("paris", {}, 10)->front().attempts, 2u);
+}
+
 TEST_F(Processors, StoreAFailedRecordBeforeItsOffsetIsPassed) {
   start();
   append("a", "a1");

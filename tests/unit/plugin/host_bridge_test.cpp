@@ -183,6 +183,29 @@ TEST_F(HostBridgeTest, ProcessorGetsTheRecordAndItsCompletionCounts) {
   EXPECT_EQ(pipelines.counts("a").processed, 1);
 }
 
+TEST_F(HostBridgeTest, APostponedDeliveryDoesNotCountAsAnAttempt) {
+  std::optional<sdk::Delivery> open;
+  std::uint32_t attempt = 0;
+  ASSERT_TRUE(host.register_processor({.name = "p",
+                                       .topic = "topic",
+                                       .location = "a",
+                                       .process =
+                                           [&](const sdk::Record& record, sdk::Delivery delivery) {
+                                             attempt = record.attempt;
+                                             open = std::move(delivery);
+                                           }})
+                  .is_ok());
+  run();
+  produce("k");
+  ASSERT_TRUE(open);
+  std::exchange(open, std::nullopt)->postpone("target down");
+  executor.advance(std::chrono::minutes(2));
+  ASSERT_TRUE(open) << "it is handed out again";
+  EXPECT_EQ(attempt, 1u);
+  EXPECT_EQ(pipelines.counts("a").last_error, "target down");
+  open->done();
+}
+
 TEST_F(HostBridgeTest, UnknownOutcomeKeepsTheRecord) {
   fermata_delivery* open = nullptr;
   const auto keep = [](void* ctx, const fermata_record*, fermata_delivery* delivery) { *static_cast<fermata_delivery**>(ctx) = delivery; };

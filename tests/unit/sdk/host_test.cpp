@@ -42,6 +42,13 @@ TEST_F(HostTest, HandsTheRecordToTheProcessorAndItsOutcomeToTheHost) {
   EXPECT_EQ(end.text, "never");
 }
 
+TEST_F(HostTest, ADeliveryIsPostponedWithItsReason) {
+  add_processor([](const Record&, Delivery delivery) { delivery.postpone("target down"); });
+  const auto end = fake.deliver("p", {})->result();
+  EXPECT_EQ(end.outcome, FERMATA_POSTPONE);
+  EXPECT_EQ(end.text, "target down");
+}
+
 TEST_F(HostTest, ADeliveryFinishesAsItsStatusSays) {
   Status status;
   add_processor([&](const Record&, Delivery delivery) { delivery.finish(status); });

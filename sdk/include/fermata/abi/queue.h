@@ -17,7 +17,7 @@ extern "C" {
 /* A record on its way to a processor; borrowed for the call of process(). */
 typedef struct fermata_record {
   uint32_t struct_size;
-  uint32_t attempt; /* 1 at the first delivery, then counts up with each retry */
+  uint32_t attempt; /* 1 at the first delivery, then counts up with each retry, not with a postponement */
   fermata_str topic;
   int32_t partition;
   int64_t offset;
@@ -33,9 +33,12 @@ typedef struct fermata_delivery fermata_delivery;
 
 typedef int32_t fermata_outcome;
 enum {
-  FERMATA_DONE = 0,  /* processed, or not ours: go on */
-  FERMATA_RETRY = 1, /* may work later: the key waits (with back-off), other keys go on; retries used up = FAILED */
-  FERMATA_FAILED = 2 /* will never work: goes to the failed store with the text, and the key goes on */
+  FERMATA_DONE = 0,   /* processed, or not ours: go on */
+  FERMATA_RETRY = 1,  /* may work later: the key waits (with back-off), other keys go on; retries used up = FAILED */
+  FERMATA_FAILED = 2, /* will never work: goes to the failed store with the text, and the key goes on */
+  /* nothing is wrong with the record, it just cannot be done now (the target is down): the key waits with back-off as for
+   * RETRY, but the attempt is not counted, so it is never given up */
+  FERMATA_POSTPONE = 3
 };
 
 typedef struct fermata_processor {

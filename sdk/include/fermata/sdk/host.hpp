@@ -65,6 +65,9 @@ class Delivery {
   void done() { complete(FERMATA_DONE, {}); }
   /// @param reason shown to operators while the record waits.
   void retry(std::string_view reason) { complete(FERMATA_RETRY, reason); }
+  /// Nothing is wrong with the record, it just cannot be done now: as retry, but the attempt is not counted.
+  /// @param reason shown to operators while the record waits.
+  void postpone(std::string_view reason) { complete(FERMATA_POSTPONE, reason); }
   /// @param reason kept with the record in the failed store.
   void fail(std::string_view reason) { complete(FERMATA_FAILED, reason); }
   /// done, retry or fail, as `status` is ok, retryable() or neither.

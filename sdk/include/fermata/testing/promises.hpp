@@ -54,7 +54,7 @@ class Promise {
 };
 
 struct DeliveryEnd {
-  fermata_outcome outcome = -1;  ///< FERMATA_DONE, FERMATA_RETRY, FERMATA_FAILED; -1 while it is open
+  fermata_outcome outcome = -1;  ///< FERMATA_DONE, FERMATA_RETRY, FERMATA_FAILED, FERMATA_POSTPONE; -1 while it is open
   std::string text = {};
 };
 using FakeDelivery = Promise<DeliveryEnd>;
