@@ -25,7 +25,7 @@ std::string check_date(const std::string& text) {
 void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_option("--url", options.url, "Where the daemon listens")->envname("FERMATA_URL")->capture_default_str();
   app.add_flag("--json", options.json, "Print what the API says, as JSON");
-  app.add_flag("-q,--quiet", options.quiet, "Print errors only");
+  app.add_flag("-q,--quiet", options.quiet, "Do not confirm what succeeded");
 }
 
 /// The grammar of the command line, and the command that was chosen. The callbacks only note what to run: nothing happens

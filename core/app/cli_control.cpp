@@ -116,11 +116,15 @@ int retry_failed(const ApiClient& api, const std::string& service, const std::st
     retried += number_at(value, "retried");
     more = text_at(value, {"more"}) == "true" && number_at(value, "retried") > 0;
   }
+  const bool none_there = retried == 0 && !ids.empty();
   if (api.options().json)
     api.world().out << json::serialize(json::value{{"retried", retried}}) << '\n';
+  else if (none_there)
+    return api.fail({Code::kNotFound, name_of(service, location) + ": no failed record has such an id; `fermata failed " + service + " " +
+                                          location + "` lists those that there are"});
   else if (!api.options().quiet)
     api.world().out << printable(name_of(service, location)) << ": " << retried << " failed records queued again\n";
-  return kExitOk;
+  return none_there ? kExitNotFound : kExitOk;
 }
 
 }  // namespace fermata::app

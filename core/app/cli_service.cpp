@@ -46,16 +46,27 @@ int usage(const ApiClient& api, const std::string& message, const json::value& p
   return kExitUsage;
 }
 
-int run(const ApiClient& api, const std::string& service, const json::value& command, const std::string& argument) {
+bool has_failed(const json::value& plugin) { return text_at(plugin, {"state"}) == "failed"; }
+
+int say_failed(const ApiClient& api, const std::string& service, const json::value& plugin) {
+  const auto why = text_at(plugin, {"error"});
+  return api.fail({Code::kInternal, "service '" + service + "' failed: " + (why.empty() ? "see the daemon's log" : why)});
+}
+
+int run(const ApiClient& api, const json::value& plugin, const json::value& command, const std::string& argument) {
   constexpr std::string_view kArgument = "{argument}";
   std::string path = text_at(command, {"path"});
   if (const auto at = path.find(kArgument); at != std::string::npos) path.replace(at, kArgument.size(), encode_segments(argument));
-  const auto answer = api.call(text_at(command, {"method"}), service_path(service, "/" + path));
+  const auto method = text_at(command, {"method"});
+  const auto service = text_at(plugin, {"service"});
+  const auto answer = api.call(method, service_path(service, "/" + path));
+  // A failed service may still answer some; what it cannot answer has the service's reason.
+  if (!answer && answer.status().code() == Code::kInternal && has_failed(plugin)) return say_failed(api, service, plugin);
   if (!answer) return api.fail(answer.status());
   const auto value = parse_or_null(*answer);
   if (api.options().json || value.is_null())
     api.world().out << *answer << '\n';
-  else if (!api.options().quiet)
+  else if (method == "GET" || !api.options().quiet)
     print_json(api.world().out, value);
   return kExitOk;
 }
@@ -70,13 +81,15 @@ int run_service_command(const ApiClient& api, const std::string& service, const 
   if (plugin == nullptr)
     return api.fail({Code::kNotFound,
                      "'" + service + "' is neither a command nor a service of the daemon; see `fermata --help` and `fermata plugins`"});
+  const auto& commands = list_at(*plugin, "commands");
+  if (commands.empty() && has_failed(*plugin)) return say_failed(api, service, *plugin);  // its commands are not known
   if (name.empty()) return usage(api, "'" + service + "' is a service", *plugin);
-  const auto* command = find_named(list_at(*plugin, "commands"), "name", name);
+  const auto* command = find_named(commands, "name", name);
   if (command == nullptr) return usage(api, "service '" + service + "' has no command '" + name + "'", *plugin);
   const bool wants_argument = text_at(*command, {"path"}).find("{argument}") != std::string::npos;
   if (wants_argument == argument.empty())
     return usage(api, "'" + service + " " + name + "' takes " + (wants_argument ? "an argument" : "no argument"), *plugin);
-  return run(api, service, *command, argument);
+  return run(api, *plugin, *command, argument);
 }
 
 }  // namespace fermata::app

@@ -22,6 +22,13 @@ std::string shown(const YamlNode& node) {
   return "'" + (node.text.size() > kLongest ? node.text.substr(0, kLongest) + "..." : node.text) + "'";
 }
 
+/// A reference may need its quotes: within {..} YAML wants them.
+bool is_quoted_literal(const YamlNode& node) { return node.kind == YamlNode::Kind::kQuoted && node.text.find("${") == std::string::npos; }
+
+std::string_view quotes_hint(Kind kind, const YamlNode& node) {
+  return (kind == Kind::kBool || kind == Kind::kInteger) && is_quoted_literal(node) ? "; write it without quotes" : "";
+}
+
 std::string_view unit_hint(Kind kind) {
   if (kind == Kind::kDuration) return "; write it with a unit: 500ms, 30s, 5m, 6h, 7d";
   if (kind == Kind::kSize) return "; write it as plain bytes or with a unit: 64KiB, 16MiB, 1GiB";
@@ -82,7 +89,11 @@ class SettingReader {
   void refuse(const YamlNode& node, const Place& place, const std::string& what) {
     report_.problem(node.line, place, what + "; allowed: " + allowed_text(setting_) + std::string(unit_hint(setting_.kind)));
   }
-  void refuse_type(const YamlNode& node) { refuse(node, place_, shown(node) + " is not " + std::string(kind_name(setting_.kind))); }
+  void refuse_type(const YamlNode& node) {
+    const auto hint = quotes_hint(setting_.kind, node);
+    const std::string what = (hint.empty() ? "" : "the string ") + shown(node) + " is not " + std::string(kind_name(setting_.kind));
+    report_.problem(node.line, place_, what + "; allowed: " + allowed_text(setting_) + std::string(unit_hint(setting_.kind)).append(hint));
+  }
 
   std::optional<std::string> expanded(const YamlNode& node, const Place& place) {
     auto text = expand(node.text, report_.folder());
@@ -92,14 +103,13 @@ class SettingReader {
   }
 
   void read_bool(const YamlNode& node, const std::string& text) {
-    const bool quoted = node.kind == YamlNode::Kind::kQuoted;
-    if (quoted || (text != "true" && text != "false")) return refuse_type(node);
+    if (is_quoted_literal(node) || (text != "true" && text != "false")) return refuse_type(node);
     setting_.store(text == "true");
   }
 
   void read_number(const YamlNode& node, const std::string& text) {
     const auto number = parse_number(setting_.kind, text);
-    if (!number) return refuse_type(node);
+    if (!number || (setting_.kind == Kind::kInteger && is_quoted_literal(node))) return refuse_type(node);
     if (*number < setting_.min || *number > setting_.max) return refuse(node, place_, shown(node) + " is out of bounds");
     setting_.store(*number);
   }

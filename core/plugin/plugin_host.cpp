@@ -126,4 +126,20 @@ std::string PluginHost::resolve(const config::ExtensionConfig& extension) const 
 Result<std::unique_ptr<ServiceInstance>> PluginHost::open(const config::ExtensionConfig& extension) { return impl_->open(extension); }
 std::size_t PluginHost::stuck() const { return impl_->stuck(); }
 
+control::PluginView failed_view(const std::string& service, const std::string& file, const std::string& error) {
+  control::PluginView view;
+  view.service = view.name = service;
+  view.path = file;
+  view.state = "failed";
+  view.error = error;
+  const auto manifest = read_manifest(file);
+  if (!manifest) return view;
+  view.name = manifest->name;
+  view.version = manifest->version;
+  view.description = manifest->description;
+  view.abi_major = manifest->abi_major;
+  view.abi_minor = manifest->abi_minor;
+  return view;
+}
+
 }  // namespace fermata::plugin

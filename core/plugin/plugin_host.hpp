@@ -74,8 +74,13 @@ class PluginHost {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Everything that the plugins' schemas refuse in `config`, with file and line; also plugins that cannot be read, if
-/// `include_unreadable`.
+/// What is known of an extension that could not be opened: what its manifest says, if it can be read. Reads the file, runs
+/// no code of it. Threads: [any].
+control::PluginView failed_view(const std::string& service, const std::string& file, const std::string& error);
+
+/// Everything that the plugins' schemas refuse in `config`, with file and line.
+/// @param include_unreadable  also plugins that cannot be read or do not have the service: with those the daemon starts and
+///                            says that the extension failed.
 std::vector<config::Problem> check_extensions(const config::Config& config, bool include_unreadable);
 
 }  // namespace fermata::plugin

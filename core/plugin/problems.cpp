@@ -83,7 +83,7 @@ std::vector<config::Problem> check_extensions(const config::Config& config, bool
     }
     const auto service = find_service(file, *manifest, extension.name);
     if (!service) {
-      report("/name", service.status().message());
+      if (include_unreadable) report("/name", service.status().message());
       continue;
     }
     for (const auto& problem : check_extension(*service, extension)) report(problem.pointer, problem.message);

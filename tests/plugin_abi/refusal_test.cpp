@@ -2,6 +2,7 @@
 #include "plugin_abi/zoo_test.hpp"
 
 #include <elf.h>
+#include <fermata/abi/base.h>
 
 namespace fermata::testing {
 namespace {
@@ -131,6 +132,29 @@ TEST_F(Refusal, OfAHangingInitComesInTimeAndLeavesTheThreadBehind) {
   EXPECT_EQ(house.host->stuck(), 1u);
   house.release();
   EXPECT_TRUE(eventually([this] { return house.host->stuck() == 0; })) << "what came back is buried for good";
+}
+
+TEST(FailedExtension, WithoutItsServiceDoesNotBlockAReloadAsItDoesNotBlockAStart) {
+  config::Config config;
+  config.plugin_dir = ZOO_DIR;
+  config.extensions = {House::extension("good.so", "orchestra")};
+  EXPECT_TRUE(plugin::check_extensions(config, false).empty());
+  EXPECT_EQ(plugin::check_extensions(config, true).size(), 1u);
+  config.extensions = {House::extension("good.so")};
+  config.extensions[0].settings_json = R"({"colour":"blue"})";
+  EXPECT_EQ(plugin::check_extensions(config, false).size(), 1u) << "what a readable plugin refuses is reported in both";
+}
+
+TEST(FailedExtension, StillShowsWhatItsManifestSays) {
+  const auto view = plugin::failed_view("zoo", ZOO_DIR "/failing_init.so", "its words");
+  EXPECT_EQ(view.state, "failed");
+  EXPECT_EQ(view.error, "its words");
+  EXPECT_EQ(view.service, "zoo");
+  EXPECT_FALSE(view.version.empty());
+  EXPECT_EQ(view.abi_major, static_cast<std::uint32_t>(FERMATA_ABI_MAJOR));
+  const auto missing = plugin::failed_view("zoo", "/nowhere/zoo.so", "it is missing");
+  EXPECT_EQ(missing.name, "zoo");
+  EXPECT_EQ(missing.version, "");
 }
 
 }  // namespace

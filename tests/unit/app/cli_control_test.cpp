@@ -128,6 +128,17 @@ TEST(CliControl, RetryAllGoesOnUntilNoneIsLeft) {
   EXPECT_EQ(daemon.out(), "crr/paris: 1005 failed records queued again\n");
 }
 
+TEST(CliControl, RetryOfIdsThatAreNotThereIsNotFound) {
+  FakeDaemon daemon;
+  daemon.answer("POST " + kParis + "/failed/retry", R"({"retried":0,"more":false})");
+  EXPECT_EQ(daemon.run({"retry", "crr", "paris", "7"}), kExitNotFound);
+  EXPECT_EQ(daemon.out(), "");
+  EXPECT_NE(daemon.err().find("no failed record has such an id"), std::string::npos) << daemon.err();
+  EXPECT_EQ(daemon.run({"retry", "crr", "paris", "7", "--json"}), kExitNotFound);
+  EXPECT_EQ(daemon.out(), "{\"retried\":0}\n");
+  EXPECT_EQ(daemon.run({"retry", "crr", "paris", "--all"}), kExitOk) << "to have nothing to retry is no failure";
+}
+
 TEST(CliControl, RetryTakesIdsOrAllButNotNeither) {
   FakeDaemon daemon;
   daemon.answer("POST " + kParis + "/failed/retry", R"({"retried":2,"more":false})");

@@ -122,6 +122,36 @@ TEST(CliService, AMistakeIsAnsweredWithTheCommandsThatThereAre) {
   }
 }
 
+TEST(CliService, AFailedServiceSaysWhyItFailedInsteadOfHavingNoCommands) {
+  FakeDaemon daemon;
+  daemon.answer("GET /api/v1/plugins", R"({"plugins":[{"service":"crr","state":"failed","error":"no entry","commands":[]}]})");
+  for (const std::vector<std::string>& line : std::vector<std::vector<std::string>>{{"crr"}, {"crr", "object", "x"}}) {
+    EXPECT_EQ(daemon.run(line), kExitFailed) << ::testing::PrintToString(line);
+    EXPECT_EQ(daemon.err(), "fermata: service 'crr' failed: no entry\n");
+  }
+}
+
+TEST(CliService, ACommandThatAFailedServiceCannotAnswerSaysWhyItFailed) {
+  FakeDaemon daemon;
+  daemon.answer("GET /api/v1/plugins", R"({"plugins":[{"service":"crr","state":"failed","error":"start failed: no disk","commands":[)"
+                                       R"({"name":"rescan","method":"POST","path":"rescan"}]}]})");
+  daemon.answer("POST /api/v1/services/crr/rescan", "{}", 503);
+  EXPECT_EQ(daemon.run({"crr", "rescan"}), kExitFailed);
+  EXPECT_EQ(daemon.err(), "fermata: service 'crr' failed: start failed: no disk\n");
+}
+
+TEST(CliShow, QuietLeavesOutConfirmationsAndNotWhatOneAsksToSee) {
+  auto daemon = with_two_locations();
+  EXPECT_EQ(daemon.run({"status", "--quiet"}), kExitOk);
+  EXPECT_THAT(daemon.out(), HasSubstr("paris"));
+  auto commands = with_a_command();
+  commands.answer("POST /api/v1/services/crr/rescan", R"({"queued":3})");
+  EXPECT_EQ(commands.run({"crr", "object", "photos/a b.jpg", "-q"}), kExitOk);
+  EXPECT_THAT(commands.out(), HasSubstr("paris"));
+  EXPECT_EQ(commands.run({"crr", "rescan", "-q"}), kExitOk);
+  EXPECT_EQ(commands.out(), "");
+}
+
 TEST(CliService, AnUnknownServiceOrObjectIsNotFound) {
   auto daemon = with_a_command();
   EXPECT_EQ(daemon.run({"nosuch", "object", "x"}), kExitNotFound);
