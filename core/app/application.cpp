@@ -266,8 +266,10 @@ Status Application::stop() {
   Status result = close_extensions(std::max(left, std::chrono::milliseconds(100)));
   std::remove((config_.data_dir + "/rest.address").c_str());
   log_->info("app", "stopped");
-  if (const auto stuck = plugin_host_->stuck(); stuck > 0)  // its threads may never come back: nothing may wait for them
+  if (const auto stuck = plugin_host_->stuck(); stuck > 0) {  // its threads may never come back: nothing may wait for them
+    log_->flush(std::chrono::milliseconds(500));
     return {Code::kDeadlineExceeded, fmt::format("{} plugin instances still hang", stuck)};
+  }
   control_executor_.stop();
   workers_.stop();
   return result;

@@ -148,6 +148,13 @@ void Log::write(Level level, std::string_view component, std::string_view messag
 
 void Log::set_level(Level level) { impl_->logger->set_level(names_of(level).spdlog); }
 
+void Log::flush(std::chrono::milliseconds at_most) {
+  const auto deadline = std::chrono::steady_clock::now() + at_most;
+  while (impl_->pool->queue_size() > 0 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  impl_->sink->flush();  // waits for the line that is being written
+}
+
 void Log::reopen() {
   if (!impl_->sink->reopen()) error("log", "the log file cannot be opened anew; writing goes on to the old one");
 }

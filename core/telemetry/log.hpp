@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -37,6 +38,8 @@ class Log {
   void error(std::string_view component, std::string_view message, Fields fields = {}) { write(Level::kError, component, message, fields); }
 
   void set_level(Level level);
+  /// Waits until what was logged is written, at most so long: for leaving without destructors.
+  void flush(std::chrono::milliseconds at_most);
   /// Opens the file anew, after a rotation.
   void reopen();
 
