@@ -15,10 +15,15 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kProbeInterval = 5s;
-/// Beyond what the host hands out by default (64 a location); more are put off.
-constexpr std::size_t kMaxWaitingPerLocation = 256;
+/// What the host hands out of one location at one time, whatever its configuration says, is what the pool has room for.
+constexpr std::uint32_t kMaxWaitingPerLocation = 64;
 constexpr const char* kTopic = "backbeat-replication";
 constexpr const char* kJournal = "journal";
+
+/// An outage is nothing the record can help: it waits for the end of it and is never given up.
+void finish(sdk::Delivery& delivery, const Status& status) {
+  status.code() == Code::kUnavailable ? delivery.postpone(status.message()) : delivery.finish(status);
+}
 
 }  // namespace
 
@@ -27,14 +32,14 @@ Status CrrService::init(sdk::Host& host, std::string_view config) {
   auto settings = parse_settings(config);
   if (!settings) return settings.status();
   settings_ = std::move(*settings);
-  const auto root = std::make_shared<const SourceRoot>(settings_.source_path, [&host] {
+  source_root_ = std::make_shared<const SourceRoot>(settings_.source_path, [&host] {
     const auto known = JournalIndex(host).scan("", "", 1);
     return !known || !known->empty();
   });
   routes_.emplace(host, settings_.location_names());
   if (auto status = routes_->add(); !status) return status;
-  if (auto status = register_journal(root); !status) return status;
-  return register_locations(std::make_shared<FilesystemSource>(root, cancellation_));
+  if (auto status = register_journal(source_root_); !status) return status;
+  return register_locations(std::make_shared<FilesystemSource>(source_root_, cancellation_));
 }
 
 Status CrrService::register_journal(std::shared_ptr<const SourceRoot> root) {
@@ -58,6 +63,7 @@ Status CrrService::register_locations(std::shared_ptr<ObjectSource> source) {
     processor.name = "replicate-" + location.name;
     processor.topic = kTopic;
     processor.location = location.name;
+    processor.max_in_flight = kMaxWaitingPerLocation;
     processor.process = [this, lane](const sdk::Record& record, sdk::Delivery delivery) { process(lane, record, std::move(delivery)); };
     if (auto status = host_->register_processor(std::move(processor)); !status) return status;
   }
@@ -81,8 +87,12 @@ Status CrrService::stop() {
 
 sdk::LocationStatus CrrService::status(std::string_view location) {
   std::string reason;
+  {
+    const std::lock_guard lock(mutex_);
+    reason = source_problem_;
+  }
   for (const auto& replicator : replicators_)
-    if (replicator->location() == location) reason = replicator->degraded();
+    if (reason.empty() && replicator->location() == location) reason = replicator->degraded();
   if (reason.empty()) reason = journal_->degraded();
   if (reason.empty()) return {};
   return {sdk::LocationStatus::State::kDegraded, std::move(reason)};
@@ -97,15 +107,28 @@ void CrrService::process(std::size_t lane, const sdk::Record& record, sdk::Deliv
   const bool posted = pool_->post(
       lane, [&replicator, parsed = std::move(*parsed), open, attempt = Attempt{record.attempt, record.last_attempt, record.timestamp_ms}] {
         try {
-          open->finish(replicator.replicate(parsed, attempt));
+          finish(*open, replicator.replicate(parsed, attempt));
         } catch (const std::exception& error) {
           open->retry(error.what());
         }
       });
-  if (!posted) open->retry("too many copies wait already");
+  if (!posted) open->postpone("too many copies wait already, or the service is stopping");
+}
+
+void CrrService::probe_source() {
+  const auto root = source_root_->open();
+  const std::string problem = root ? std::string() : root.status().message();
+  std::string before;
+  {
+    const std::lock_guard lock(mutex_);
+    before = std::exchange(source_problem_, problem);
+  }
+  if (before.empty() && !problem.empty()) host_->warn(problem);
+  if (!before.empty() && problem.empty()) host_->info("the source " + source_root_->path() + " is there again");
 }
 
 void CrrService::probe(const std::function<bool()>& stopping) {
+  probe_source();
   for (const auto& replicator : replicators_) {
     if (stopping()) return;
     replicator->probe();

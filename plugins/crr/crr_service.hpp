@@ -11,7 +11,9 @@
 #include <fermata/sdk/service_extension.hpp>
 
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace fermata::crr {
@@ -32,10 +34,15 @@ class CrrService final : public sdk::ServiceExtension {
   Status register_journal(std::shared_ptr<const SourceRoot> root);
   void process(std::size_t lane, const sdk::Record& record, sdk::Delivery delivery);
   void probe(const std::function<bool()>& stopping);
+  /// Looks whether the source is there, for `status`, and says so in the log when that changes.
+  void probe_source();
 
   sdk::Host* host_ = nullptr;  // the host's; set by init
   Settings settings_;
   Cancellation cancellation_;
+  std::shared_ptr<const SourceRoot> source_root_;         // set by init
+  std::mutex mutex_;                                      // guards source_problem_
+  std::string source_problem_;                            // why the source cannot be read; empty if it can
   std::vector<std::unique_ptr<Replicator>> replicators_;  // in the order of settings_.locations
   std::unique_ptr<Journal> journal_;
   std::optional<ObjectRoutes> routes_;

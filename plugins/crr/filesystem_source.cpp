@@ -37,7 +37,11 @@ class FilesystemReader final : public ObjectReader {
       if (auto status = cancellation_.check(); !status) return status;
       const ssize_t count = ::read(file_.get(), buffer.data(), buffer.size());
       if (count >= 0) return static_cast<std::size_t>(count);
-      if (errno != EINTR) return errno_status(errno, "reading source " + id_.path());
+      const int error = errno;
+      if (error == EINTR) continue;
+      const auto failure = errno_status(error, "reading source " + id_.path());
+      // A sector of this file, most likely: if it is the whole disk, opening the root fails soon, too.
+      return error == EIO ? Status(Code::kAborted, failure.message()) : failure;
     }
   }
 
@@ -68,7 +72,8 @@ Result<Fd> SourceRoot::open() const {
   auto root = open_root(path_);
   struct stat info {};
   if (!root || ::fstat(root->get(), &info) != 0)
-    return Status(Code::kUnavailable, "source root is missing: " + (root ? path_ : root.status().message()) + "; create or mount it");
+    return Status(Code::kUnavailable, "source root " + path_ + " is missing: create or mount it" +
+                                          (root ? std::string() : " (" + root.status().message() + ")"));
   const Identity found{info.st_dev, info.st_ino};
   {
     const std::lock_guard lock(mutex_);

@@ -77,7 +77,7 @@ Status verify(int file, const ObjectStore::Stored& stored, const Cancellation& c
     size += static_cast<std::uint64_t>(count);
   }
   if (size == stored.bytes && checksum.finish() == stored.etag) return Status::ok();
-  return {Code::kUnavailable, "the copy differs from what was written when read back; the disk may be failing"};
+  return {Code::kAborted, "the copy differs from what was written when read back; the disk may be failing"};
 }
 
 /// Opens directory `name` in `directory`, making it if it is not there. kAlreadyExists if something else is there.
@@ -220,7 +220,8 @@ Status FilesystemStore::check() {
   auto root = open_target_root();
   if (!root) return root.status();
   if (::faccessat(root->get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
-    return errno_status(errno, "target root " + root_path_ + " of location " + location_ + " cannot be written to");
+    return {Code::kUnavailable,
+            errno_status(errno, "target root " + root_path_ + " of location " + location_ + " cannot be written to").message()};
   return Status::ok();
 }
 
@@ -241,9 +242,8 @@ Result<Fd> FilesystemStore::open_target_root() const {
   auto root = open_root(root_path_);
   if (root) return root;
   const bool missing = root.status().code() == Code::kNotFound;
-  return Status(missing ? Code::kUnavailable : root.status().code(),
-                "target root " + root_path_ + " of location " + location_ +
-                    (missing ? " is missing: mount or create it" : " cannot be opened: " + root.status().message()));
+  return Status(Code::kUnavailable, "target root " + root_path_ + " of location " + location_ +
+                                        (missing ? " is missing: mount or create it" : " cannot be opened: " + root.status().message()));
 }
 
 Result<Fd> FilesystemStore::open_bucket(const std::string& bucket) const {
@@ -258,7 +258,7 @@ Result<Fd> FilesystemStore::open_bucket(const std::string& bucket) const {
 }
 
 Status FilesystemStore::explain(const Status& status, const ObjectId& id) const {
-  const Code code = status.code() == Code::kNotFound || status.code() == Code::kAlreadyExists ? Code::kUnavailable : status.code();
+  const Code code = status.code() == Code::kNotFound || status.code() == Code::kAlreadyExists ? Code::kAborted : status.code();
   return {code, id.path() + " to location " + location_ + ": " + status.message()};
 }
 

@@ -14,8 +14,11 @@ constexpr std::string_view kPrefix = "journal/";
 std::string key_of(const std::string& path) { return std::string(kPrefix) + path; }
 
 std::string format(const JournaledObject& object) {
-  return json::serialize(
-      json::object{{"size", object.size}, {"mtimeNs", object.mtime_ns}, {"fingerprint", object.fingerprint}, {"version", object.version}});
+  return json::serialize(json::object{{"size", object.size},
+                                      {"mtimeNs", object.mtime_ns},
+                                      {"fingerprint", object.fingerprint},
+                                      {"version", object.version},
+                                      {"locations", object.locations}});
 }
 
 /// An entry that cannot be read counts as another state than the file's, so that the object is journaled again.
@@ -23,8 +26,10 @@ JournaledObject parse(std::string_view text) {
   try {
     const auto value = json::parse(text);
     const auto& fields = value.as_object();
+    const auto* locations = fields.if_contains("locations");  // older entries have none
     return {fields.at("size").to_number<std::uint64_t>(), fields.at("mtimeNs").to_number<std::int64_t>(),
-            std::string(fields.at("fingerprint").as_string()), fields.at("version").to_number<std::uint64_t>()};
+            std::string(fields.at("fingerprint").as_string()), fields.at("version").to_number<std::uint64_t>(),
+            locations == nullptr ? std::string() : std::string(locations->as_string())};
   } catch (const std::exception&) {
     return {};
   }

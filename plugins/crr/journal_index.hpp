@@ -19,6 +19,7 @@ struct JournaledObject {
   std::int64_t mtime_ns = 0;
   std::string fingerprint = {};
   std::uint64_t version = 0;
+  std::string locations = {};  ///< digest of the locations that were configured then; see JournalWriter
 };
 
 /// All objects that were journaled and not deleted since, in the host's key-value store under "journal/<bucket>/<key>".

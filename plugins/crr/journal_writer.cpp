@@ -23,12 +23,37 @@ std::uint64_t parse_checkpoint(const std::string& checkpoint) {
   }
 }
 
+constexpr const char* kLocationsKey = "locations";
+
+/// The same for the same set, in whatever order: FNV-1a, which stays the same from build to build.
+std::string digest(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  const auto mix = [&hash](char c) { hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u; };
+  for (const auto& name : names) {
+    std::for_each(name.begin(), name.end(), mix);
+    mix('/');  // in no name
+  }
+  return std::to_string(hash);
+}
+
+/// What cannot be read counts as none: it is written anew.
+std::vector<std::string> parse_names(const std::optional<std::string>& text) {
+  try {
+    return text ? json::value_to<std::vector<std::string>>(json::parse(*text)) : std::vector<std::string>();
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 JournalWriter::JournalWriter(const sdk::Host& host, std::vector<std::string> locations)
     : host_(host),
       index_(host),
-      locations_(std::move(locations)),
+      configured_(std::move(locations)),
+      digest_(digest(configured_)),
+      locations_(configured_),
       puts_(host.counter("crr_journal_records_total", "Changes of objects that were journaled", {{"type", "put"}})),
       deletes_(host.counter("crr_journal_records_total", "Changes of objects that were journaled", {{"type", "del"}})) {}
 
@@ -39,6 +64,7 @@ Result<JournalWriter::Begun> JournalWriter::begin(const std::string& checkpoint)
   } else if (!first_ && checkpoint == finished_at_) {
     if (auto status = enter_pending(); !status) return status;
   } else {
+    if (auto status = remember_locations(); !status) return status;
     begun.anew = true;
   }
   pending_.clear();
@@ -54,6 +80,19 @@ Status JournalWriter::enter_pending() {
   return Status::ok();
 }
 
+Status JournalWriter::remember_locations() {
+  const auto stored = host_.kv_get(kLocationsKey);
+  if (!stored) return stored.status();
+  const auto before = parse_names(*stored);
+  auto all = configured_;
+  for (const auto& name : before)
+    if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
+  if (all.size() != before.size())
+    if (auto status = host_.kv_put(kLocationsKey, json::serialize(json::value_from(all))); !status) return status;
+  locations_ = std::move(all);
+  return Status::ok();
+}
+
 Result<std::optional<JournaledObject>> JournalWriter::known(const std::string& path) const {
   const auto emitted = pending_.find(path);
   return emitted != pending_.end() ? emitted->second : index_.get(path);
@@ -63,8 +102,8 @@ Status JournalWriter::examine(sdk::Batch& batch, const std::string& path, const 
   const auto before = known(path);
   if (!before) return before.status();
   if (!info) return *before ? emit(batch, ReplicationRecord::Type::kDelete, path, **before) : Status::ok();
-  JournaledObject now{static_cast<std::uint64_t>(info->st_size), to_ns(info->st_mtim), fingerprint_at(*info, file_clock_ns())};
-  if (*before && (*before)->fingerprint == now.fingerprint) return Status::ok();
+  JournaledObject now{static_cast<std::uint64_t>(info->st_size), to_ns(info->st_mtim), fingerprint_at(*info, file_clock_ns()), 0, digest_};
+  if (*before && (*before)->fingerprint == now.fingerprint && (*before)->locations == digest_) return Status::ok();
   if (!*before)
     if (auto status = announce(path, now); !status) return status;
   return emit(batch, ReplicationRecord::Type::kPut, path, now);

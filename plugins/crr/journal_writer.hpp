@@ -17,11 +17,15 @@ namespace fermata::crr {
 
 /// Turns what is found at the source into records, and enters it into the index once the records are acknowledged, which
 /// the next poll tells by its checkpoint. So a crash in between repeats records and loses none. Threads: one at a time.
+///
+/// Records name every location that was ever configured, those of today first: one that is out of the configuration gets
+/// what happened meanwhile, deletions too, when it is put back, as far as the queue still has it. And an object that was
+/// journaled under another set of locations counts as changed, so that one added, or put back late, gets all objects.
 class JournalWriter {
  public:
   static constexpr std::size_t kMaxRecords = 1'000;
 
-  /// @param host  borrowed; outlives this. @param locations  that every record names.
+  /// @param host  borrowed; outlives this. @param locations  that are configured.
   JournalWriter(const sdk::Host& host, std::vector<std::string> locations);
 
   struct Begun {
@@ -46,10 +50,14 @@ class JournalWriter {
   Status announce(const std::string& path, JournaledObject object) const;
   Status emit(sdk::Batch& batch, ReplicationRecord::Type type, const std::string& path, const JournaledObject& object);
   Status enter_pending();
+  /// Adds the configured locations to all that ever were, in the host's store.
+  Status remember_locations();
 
   const sdk::Host& host_;
   const JournalIndex index_;
-  const std::vector<std::string> locations_;
+  const std::vector<std::string> configured_;
+  const std::string digest_;            // of configured_
+  std::vector<std::string> locations_;  // that records name
   const sdk::Metric puts_;
   const sdk::Metric deletes_;
   bool first_ = true;

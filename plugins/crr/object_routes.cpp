@@ -18,8 +18,10 @@ constexpr std::uint32_t kMaxLimit = 1'000;
 constexpr std::size_t kMaxExamined = 2'000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
-std::string error_body(std::string_view name, int code, std::string_view description) {
-  return json::serialize(json::object{{name, true}, {"code", code}, {"description", description}});
+/// A problem of RFC 9457. Names in requests can be any bytes, JSON cannot: those that do not fit are written as \xNN.
+std::string error_body(int status, std::string_view detail) {
+  const std::string_view title = status == 400 ? "Bad Request" : status == 404 ? "Not Found" : "Service Unavailable";
+  return json::serialize(json::object{{"title", title}, {"status", status}, {"detail", printable(detail)}});
 }
 
 /// A record that is newer than the state has not been worked on yet.
@@ -79,7 +81,7 @@ Status ObjectRoutes::add() {
   const auto later = [this](auto make, std::string argument, sdk::Exchange exchange) {
     host_.post([make, argument = std::move(argument), open = std::make_shared<sdk::Exchange>(std::move(exchange))] {
       const Answer answer = make(argument);
-      open->respond_json(answer.body, answer.status);
+      open->respond(answer.status, answer.status < 400 ? "application/json" : "application/problem+json", answer.body);
     });
   };
   if (auto status = host_.add_route("GET", "objects/*",
@@ -96,25 +98,25 @@ Status ObjectRoutes::add() {
 
 ObjectRoutes::Answer ObjectRoutes::show(const std::string& path) const {
   const auto id = parse_object_path(path);
-  if (!id) return {400, error_body("InvalidArgument", 400, id.status().message())};
+  if (!id) return {400, error_body(400, id.status().message())};
   const auto object = index_.get(path);
-  if (!object) return {503, error_body("ServiceUnavailable", 503, object.status().message())};
+  if (!object) return {503, error_body(503, object.status().message())};
   const auto described = describe(states_, locations_, *id, *object, std::nullopt);
-  if (!described) return {503, error_body("ServiceUnavailable", 503, described.status().message())};
+  if (!described) return {503, error_body(503, described.status().message())};
   if (!described->known)
-    return {404, error_body("ObjNotFound", 404, "no object " + path + " is known: it is not at the source, or was not journaled yet")};
+    return {404, error_body(404, "no object " + path + " is known: it is not at the source, or was not journaled yet")};
   return {200, json::serialize(described->json)};
 }
 
 ObjectRoutes::Answer ObjectRoutes::list(const std::string& raw_query) const {
   const auto query = parse_query(raw_query);
-  if (!query) return {400, error_body("InvalidQueryParameter", 400, query.status().message())};
+  if (!query) return {400, error_body(400, query.status().message())};
   json::array objects;
   std::string after = query->after;
   bool more = true;
   for (std::size_t examined = 0; more && examined < kMaxExamined && objects.size() < query->limit;) {
     const auto page = index_.scan(query->prefix, after, query->limit);
-    if (!page) return {503, error_body("ServiceUnavailable", 503, page.status().message())};
+    if (!page) return {503, error_body(503, page.status().message())};
     more = page->size() == query->limit;
     for (const auto& [path, object] : *page) {
       if (objects.size() == query->limit) {
@@ -126,7 +128,7 @@ ObjectRoutes::Answer ObjectRoutes::list(const std::string& raw_query) const {
       const auto id = parse_object_path(path);
       if (!id) continue;
       auto described = describe(states_, locations_, *id, object, query->status);
-      if (!described) return {503, error_body("ServiceUnavailable", 503, described.status().message())};
+      if (!described) return {503, error_body(503, described.status().message())};
       if (described->matches) objects.push_back(std::move(described->json));
     }
   }

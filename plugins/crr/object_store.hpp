@@ -30,7 +30,8 @@ class ObjectSource {
 /// Where objects go to: one location. Writes are atomic: a reader of the target sees the old object or the new one.
 ///
 /// Threads: [any]; calls for one object come one at a time. Every method but `location` blocks for I/O.
-/// Errors:  retryable() ones may pass by themselves (target missing, full, stale), others will not.
+/// Errors:  kUnavailable: the place is down (missing, read-only, full, stale, failing), whatever the object; kAborted: this
+///          object was in motion, or its copy is damaged, and another try may do; others will not pass by themselves.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;

@@ -35,6 +35,7 @@ Status Replicator::replicate(const ReplicationRecord& record, const Attempt& att
   state.attempts = attempt.number;
   state.updated_ms = now_ms();
   const auto done = apply(record, state);
+  if (done) set_trouble({});
   if (auto kept = keep(record, done, attempt.last, state); !kept) return kept;
   count(done, state, attempt.produced_ms);
   return done.status();
@@ -52,11 +53,11 @@ Result<Replicator::Done> Replicator::apply(const ReplicationRecord& record, Obje
 Result<Replicator::Done> Replicator::put(const ReplicationRecord& record, ObjectReader& source, ObjectState& state) {
   if (!state.etag.empty() && state.fingerprint == source.meta().fingerprint) {
     const auto same = store_->has(record.id, source.meta());
-    if (!same) return same.status();
+    if (!same) return judge(same.status());
     if (*same) return Done::kUpToDate;
   }
   auto stored = store_->put(record.id, source);
-  if (!stored) return stored.status();
+  if (!stored) return judge(stored.status());
   state.bytes = stored->bytes;
   state.etag = std::move(stored->etag);
   state.fingerprint = source.meta().fingerprint;
@@ -69,8 +70,20 @@ Result<Replicator::Done> Replicator::remove(const ReplicationRecord& record) {
     if (!source) return source.status().code() == Code::kNotFound ? Status::ok() : source.status();
     return Status(Code::kAborted, "source " + record.id.path() + " came back while it was removed");
   };
-  if (auto status = store_->remove(record.id, still_gone); !status) return status;
+  if (auto status = store_->remove(record.id, still_gone); !status) return judge(status);
   return Done::kRemoved;
+}
+
+Status Replicator::judge(const Status& failure) {
+  const auto place = store_->check();
+  if (!place) return {Code::kUnavailable, place.message()};  // e.g. a root that nobody may write to
+  if (failure.code() == Code::kUnavailable) set_trouble(failure.message());
+  return failure;
+}
+
+void Replicator::set_trouble(std::string reason) {
+  const std::lock_guard lock(mutex_);
+  trouble_ = std::move(reason);
 }
 
 Status Replicator::keep(const ReplicationRecord& record, const Result<Done>& done, bool last_attempt, ObjectState state) {
@@ -81,7 +94,8 @@ Status Replicator::keep(const ReplicationRecord& record, const Result<Done>& don
     state.completed_ms = now_ms();
     state.reason.clear();
   } else {
-    state.status = done.status().retryable() && !last_attempt ? ObjectState::Status::kPending : ObjectState::Status::kFailed;
+    const bool waits = done.status().code() == Code::kUnavailable || (done.status().retryable() && !last_attempt);
+    state.status = waits ? ObjectState::Status::kPending : ObjectState::Status::kFailed;
     state.reason = done.status().message();
   }
   return states_.put(record.id, location_, state);
@@ -118,7 +132,7 @@ void Replicator::probe() {
 
 std::string Replicator::degraded() const {
   const std::lock_guard lock(mutex_);
-  return degraded_;
+  return degraded_.empty() ? trouble_ : degraded_;
 }
 
 std::int64_t Replicator::now_ms() const {

@@ -28,12 +28,13 @@ class Replicator {
   Replicator(const sdk::Host& host, std::string location, std::shared_ptr<ObjectSource> source, std::unique_ptr<ObjectStore> store);
 
   /// Does what the record asks for, as far as it is still so, and keeps the object's state. The status decides what
-  /// becomes of the delivery; see sdk::Delivery::finish.
+  /// becomes of the delivery: kUnavailable means that source, target or store are down and the record waits for them,
+  /// for the rest see sdk::Delivery::finish.
   Status replicate(const ReplicationRecord& record, const Attempt& attempt);
 
   /// Looks whether the target is there, for `degraded`, and cleans it up when it is seen first. Blocks for I/O.
   void probe();
-  /// Why the target cannot be written to; empty if it can.
+  /// Why the target cannot be written to, as probe or the last copy found; empty if it can.
   std::string degraded() const;
 
   const std::string& location() const { return location_; }
@@ -42,6 +43,9 @@ class Replicator {
   enum class Done { kCopied, kRemoved, kUpToDate, kSuperseded };
 
   Result<Done> apply(const ReplicationRecord& record, ObjectState& state);
+  /// What failed, as kUnavailable if the target as a whole is at fault.
+  Status judge(const Status& failure);
+  void set_trouble(std::string reason);
   Result<Done> put(const ReplicationRecord& record, ObjectReader& source, ObjectState& state);
   Result<Done> remove(const ReplicationRecord& record);
   Status keep(const ReplicationRecord& record, const Result<Done>& done, bool last_attempt, ObjectState state);
@@ -61,8 +65,9 @@ class Replicator {
   const sdk::Metric failed_;
   const sdk::Metric latency_;
   bool cleaned_ = false;      // probe's own
-  mutable std::mutex mutex_;  // guards degraded_
-  std::string degraded_;
+  mutable std::mutex mutex_;  // guards the next two
+  std::string degraded_;      // what probe found
+  std::string trouble_;       // what the last copy found that no probe sees, such as a full disk
 };
 
 }  // namespace fermata::crr

@@ -76,14 +76,20 @@ class FilesystemJournalTest : public ::testing::Test {
       if (!real) return real.status();
       return std::unique_ptr<DirectoryWatcher>(std::make_unique<FaultyWatcher>(std::move(*real), faults_));
     };
-    journal_ =
-        std::make_unique<FilesystemJournal>(host_, "journal", root, settings_, std::vector<std::string>{"paris", "london"}, make_watcher);
+    journal_ = std::make_unique<FilesystemJournal>(host_, "journal", root, settings_, locations_, make_watcher);
     ASSERT_TRUE(journal_->start().is_ok());
   }
   void restart() {
     journal_->stop();
     start();
   }
+
+  void restart_with(std::vector<std::string> locations) {
+    locations_ = std::move(locations);
+    restart();
+  }
+  /// The locations that the newest record names.
+  std::vector<std::string> named() const { return parse_record(fake_.produced().back().value)->locations; }
 
   /// One poll. The result's status says whether it ended well.
   sdk::testing::BatchEnd poll() {
@@ -113,6 +119,7 @@ class FilesystemJournalTest : public ::testing::Test {
   sdk::testing::FakeHost fake_;
   sdk::Host host_;
   JournalSettings settings_;
+  std::vector<std::string> locations_{"paris", "london"};
   std::chrono::milliseconds quiet_{1'000};  // an idle time that means that nothing waits
   std::shared_ptr<FaultyWatcher::Faults> faults_ = std::make_shared<FaultyWatcher::Faults>();
   std::unique_ptr<FilesystemJournal> journal_;
@@ -401,7 +408,7 @@ TEST_F(FilesystemJournalTest, DoesNotTakeAMissingSourceForADeletionOfEverything)
   std::filesystem::rename(source(), directory_.path("unmounted"));
   const auto missing = poll();
   EXPECT_EQ(missing.status.code(), Code::kUnavailable);
-  EXPECT_THAT(missing.status.message(), HasSubstr("source root is missing"));
+  EXPECT_THAT(missing.status.message(), HasSubstr("source root " + source() + " is missing: create or mount it"));
   std::filesystem::create_directory(source());  // the bare mount point
   EXPECT_THAT(poll().status.message(), HasSubstr("another directory than before"));
   restart();
@@ -410,6 +417,47 @@ TEST_F(FilesystemJournalTest, DoesNotTakeAMissingSourceForADeletionOfEverything)
   std::filesystem::rename(directory_.path("unmounted"), source());
   write_file(source("b/new"), "2");
   EXPECT_THAT(read(1), ElementsAre("put b/new"));
+}
+
+TEST_F(FilesystemJournalTest, JournalsEverythingAgainWhenALocationIsAdded) {
+  write_file(source("b/a"), "1");
+  write_file(source("b/k"), "1");
+  start();
+  EXPECT_EQ(read(2).size(), 2u);
+  restart_with({"london", "paris"});
+  EXPECT_THAT(read(0), IsEmpty()) << "the order of the locations means nothing";
+  restart_with({"paris", "london", "rome"});
+  EXPECT_THAT(read(2), UnorderedElementsAre("put b/a", "put b/k"));
+  EXPECT_THAT(named(), ElementsAre("paris", "london", "rome"));
+  restart();
+  EXPECT_THAT(read(0), IsEmpty());
+}
+
+TEST_F(FilesystemJournalTest, ALocationThatIsPutBackMissesNeitherChangesNorDeletionsMadeMeanwhile) {
+  for (const auto* name : {"b/changed", "b/gone", "b/kept"}) write_file(source(name), "1");
+  start();
+  EXPECT_EQ(read(3).size(), 3u);
+  restart_with({"london"});
+  EXPECT_EQ(read(3).size(), 3u);
+  write_file(source("b/changed"), "22");
+  EXPECT_THAT(read(1), ElementsAre("put b/changed"));
+  std::filesystem::remove(source("b/gone"));
+  EXPECT_THAT(read(1), ElementsAre("del b/gone"));
+  EXPECT_THAT(named(), ElementsAre("london", "paris")) << "paris applies it when it is back";
+  restart_with({"paris", "london"});
+  EXPECT_THAT(read(2), UnorderedElementsAre("put b/changed", "put b/kept"));
+}
+
+TEST_F(FilesystemJournalTest, NamesLocationsOfBeforeAlsoAfterTheStoreFailedAtTheStart) {
+  start();
+  EXPECT_THAT(read(0), IsEmpty());
+  restart_with({"london"});
+  fake_.set_kv_status({Code::kUnavailable, "the store is away"});
+  EXPECT_EQ(poll().status.code(), Code::kUnavailable);
+  fake_.set_kv_status(Status::ok());
+  write_file(source("b/k"), "1");
+  EXPECT_THAT(read(1), ElementsAre("put b/k"));
+  EXPECT_THAT(named(), ElementsAre("london", "paris"));
 }
 
 TEST_F(FilesystemJournalTest, FinishesAPollThatComesWhenItIsStopped) {

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 
@@ -127,8 +128,53 @@ TEST_F(CrrServiceTest, ShowsAnObject) {
   EXPECT_EQ(location.at("bytes"), 5);
   EXPECT_EQ(location.at("etag"), "5d41402abc4b2a76b9719d911017c592");
   EXPECT_TRUE(location.as_object().contains("completedAt"));
-  EXPECT_THAT(json::serialize(get("objects/b/unknown", 404)), HasSubstr("ObjNotFound"));
+  EXPECT_THAT(json::serialize(get("objects/b/unknown", 404)), HasSubstr("Not Found"));
   get("objects/b", 400);
+}
+
+TEST_F(CrrServiceTest, AnswersWithProblemsInUtf8WhateverWasAskedFor) {
+  start();
+  const auto problem = get("objects/b/\xFFname", 404);
+  EXPECT_EQ(problem.at("title"), "Not Found");
+  EXPECT_EQ(problem.at("status"), 404);
+  EXPECT_THAT(std::string(problem.at("detail").as_string()), HasSubstr("b/\\xFFname"));
+  EXPECT_THAT(json::serialize(get("objects", 400, "\xFF=1")), HasSubstr("xFF"));
+  const auto exchange = host().request("GET", "objects/b");
+  host().run_ready();
+  ASSERT_TRUE(exchange->wait());
+  EXPECT_EQ(exchange->result().content_type, "application/problem+json");
+}
+
+TEST_F(CrrServiceTest, IsHandedNoMoreRecordsThanItHasRoomFor) {
+  start();
+  for (const auto& processor : host().processors()) EXPECT_EQ(processor.max_in_flight, 64u);
+}
+
+TEST_F(CrrServiceTest, WaitsWhileTheSourceIsMissing) {
+  start();
+  write_file(source("b/k"), "1");
+  const auto records = journal(1);
+  std::filesystem::rename(directory_.path("source"), directory_.path("away"));
+  EXPECT_EQ(deliver("paris", records.at(0)).outcome, FERMATA_POSTPONE);
+  EXPECT_EQ(states("b/k"), "paris=PENDING london=PENDING");
+  std::filesystem::rename(directory_.path("away"), directory_.path("source"));
+  deliver_all("paris", records);
+}
+
+TEST_F(CrrServiceTest, IsDegradedAtEveryLocationWhileTheSourceIsMissing) {
+  std::filesystem::remove(directory_.path("source"));
+  start();
+  const auto message = "source root " + directory_.path("source") + " is missing";
+  for (const auto* location : {"paris", "london"})
+    EXPECT_TRUE(eventually([&] { return service_.status(location)->find(message) != std::string::npos; })) << location;
+  std::filesystem::create_directory(directory_.path("source"));
+  EXPECT_TRUE(eventually([&] { return *service_.status("paris") == "{}" && *service_.status("london") == "{}"; }));
+  const auto count = [this](const std::string& part) {
+    const auto lines = host().logs();
+    return std::count_if(lines.begin(), lines.end(), [&](const auto& line) { return line.message.find(part) != std::string::npos; });
+  };
+  EXPECT_EQ(count(message), 1);
+  EXPECT_TRUE(eventually([&] { return count("is there again") == 1; }));
 }
 
 TEST_F(CrrServiceTest, IsPendingAgainWhenTheObjectChanged) {
@@ -200,23 +246,15 @@ TEST_F(CrrServiceTest, DoesNotCopyWhatTheTargetHasAlready) {
   EXPECT_THAT(tree(paris()), ElementsAre(Pair("b/k", "1"))) << "what somebody took away is copied again";
 }
 
-TEST_F(CrrServiceTest, ShowsAnObjectAsFailedWhenItsLastAttemptFailed) {
-  start();
-  write_file(source("b/k"), "1");
-  auto record = journal(1).at(0);
-  std::filesystem::remove(paris());
-  record.last_attempt = true;
-  EXPECT_EQ(deliver("paris", record, 10).outcome, FERMATA_RETRY);
-  EXPECT_EQ(states("b/k"), "paris=FAILED london=PENDING");
-}
-
-TEST_F(CrrServiceTest, RetriesWhileTheTargetIsMissingAndSaysSo) {
+TEST_F(CrrServiceTest, WaitsWhileTheTargetIsMissingAndSaysSo) {
   start();
   write_file(source("b/k"), "1");
   const auto records = journal(1);
   std::filesystem::remove(paris());
-  const auto end = deliver("paris", records.at(0), 3);
-  EXPECT_EQ(end.outcome, FERMATA_RETRY);
+  auto last = records.at(0);
+  last.last_attempt = true;
+  const auto end = deliver("paris", last, 3);
+  EXPECT_EQ(end.outcome, FERMATA_POSTPONE) << "an outage gives nothing up";
   EXPECT_THAT(end.text, HasSubstr("is missing: mount or create it"));
   const auto waiting = get("objects/b/k").at("locations").at(0);
   EXPECT_EQ(waiting.at("status"), "PENDING");

@@ -178,7 +178,7 @@ TEST_F(FilesystemStoreTest, NoticesADamagedCopyBeforeAnybodySeesIt) {
       if (name.starts_with("b/.fermata-tmp-")) write_file(target(name), "DAMA");
     return Status::ok();
   });
-  EXPECT_EQ(stored.status().code(), Code::kUnavailable);
+  EXPECT_EQ(stored.status().code(), Code::kAborted);
   EXPECT_THAT(stored.status().message(), HasSubstr("differs from what was written"));
   EXPECT_THAT(tree(target()), ElementsAre(Pair("b/k", "old")));
 }
