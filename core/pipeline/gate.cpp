@@ -1,19 +1,24 @@
 #include "pipeline/gate.hpp"
 
+#include <algorithm>
+
 namespace fermata::pipeline {
 
 bool Gate::try_enter() {
   const std::lock_guard lock(mutex_);
   if (!is_open()) return false;
-  inside_ = true;
-  inside_thread_ = std::this_thread::get_id();
+  inside_.push_back(std::this_thread::get_id());
   return true;
 }
 
 void Gate::leave() {
   const std::lock_guard lock(mutex_);
-  inside_ = false;
+  inside_.erase(std::find(inside_.begin(), inside_.end(), std::this_thread::get_id()));
   if (waiting_ > 0) left_.notify_all();
+}
+
+bool Gate::others_inside() const {
+  return std::any_of(inside_.begin(), inside_.end(), [](auto thread) { return thread != std::this_thread::get_id(); });
 }
 
 bool Gate::set(bool open) {
@@ -21,9 +26,8 @@ bool Gate::set(bool open) {
   const bool changed = open_.exchange(open) != open;
   if (open) return changed;
   std::unique_lock lock(mutex_);
-  if (!inside_ || inside_thread_ == std::this_thread::get_id()) return changed;
   ++waiting_;
-  left_.wait_for(lock, kPatience, [this] { return !inside_ || is_open(); });
+  left_.wait_for(lock, kPatience, [this] { return !others_inside() || is_open(); });
   --waiting_;
   return changed;
 }

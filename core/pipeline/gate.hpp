@@ -5,12 +5,13 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace fermata::pipeline {
 
-/// Lets calls into a plugin through, one at a time, or not. Once `set(false)` has returned, none begins.
+/// Lets calls into a plugin through, or not. Once `set(false)` has returned, none begins.
 ///
-/// Threads: [any]; enter and leave by one thread at a time.
+/// Threads: [any]; who entered leaves on the same thread.
 class Gate {
  public:
   /// How long closing waits for a call that is being made right now. One that takes longer breaks its contract ("returns
@@ -23,16 +24,18 @@ class Gate {
   bool try_enter();
   void leave();
 
-  /// Closing waits until nobody is inside, at most kPatience; not for the caller itself. @return true if that changed it.
+  /// Closing waits until nobody but the caller is inside, at most kPatience. @return true if that changed it.
   bool set(bool open);
 
  private:
+  bool others_inside() const;  // mutex_ held
+
   std::atomic<bool> open_{false};
   std::mutex mutex_;  // guards all below
   std::condition_variable left_;
-  bool inside_ = false;
+  // A call may overlap the next one: what it starts can bring the next before it has returned.
+  std::vector<std::thread::id> inside_;
   int waiting_ = 0;
-  std::thread::id inside_thread_;
 };
 
 }  // namespace fermata::pipeline

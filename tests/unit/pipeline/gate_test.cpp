@@ -35,6 +35,33 @@ TEST(Gate, ClosingWaitsForTheCallThatIsBeingMade) {
   EXPECT_FALSE(gate.try_enter());
 }
 
+TEST(Gate, ClosingWaitsForTheSecondCallAlsoWhenTheFirstLeavesAfterItBegan) {
+  Gate gate;
+  gate.set(true);
+  ASSERT_TRUE(gate.try_enter());
+  std::atomic<bool> entered{false};
+  std::atomic<bool> may_leave{false};
+  std::thread second([&] {
+    entered = gate.try_enter();
+    while (!may_leave) std::this_thread::yield();
+    gate.leave();
+  });
+  while (!entered) std::this_thread::yield();
+  gate.leave();
+  std::atomic<bool> closed{false};
+  std::thread closer([&] {
+    gate.set(false);
+    EXPECT_TRUE(may_leave) << "closing did not wait";
+    closed = true;
+  });
+  while (gate.is_open()) std::this_thread::yield();
+  // Without the wait, closing returns within this time.
+  for (int i = 0; i < 1'000 && !closed; ++i) std::this_thread::yield();
+  may_leave = true;
+  second.join();
+  closer.join();
+}
+
 TEST(Gate, CanBeClosedFromInside) {
   Gate gate;
   gate.set(true);
