@@ -44,7 +44,7 @@ struct LocationObservation {
   std::int64_t retrying = 0;   ///< waiting for their next attempt
   std::int64_t lag = 0;        ///< in the queue, not done
   std::int64_t processed = 0;  ///< done since start
-  std::int64_t failed = 0;     ///< given up since start; they are in the failed store
+  std::int64_t failed = 0;     ///< given up, now in the failed store; fewer after a retry
   std::string message = {};    ///< why degraded or failed
   std::string last_error = {};
   std::optional<WallTime> last_error_at = {};

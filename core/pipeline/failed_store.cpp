@@ -21,6 +21,8 @@ namespace json = boost::json;
 constexpr std::size_t kPartBytes = 250u << 10;
 // Records are at most 1 MiB, so this is plenty.
 constexpr std::size_t kMaxParts = 64;
+// Entries read at a time to count them: at most 25 MiB.
+constexpr std::size_t kCountPage = 100;
 
 // A line of JSON, then the record's key and value as they are, since both may be any bytes.
 std::string encode(const FailedRecord& record) {
@@ -78,6 +80,39 @@ std::string FailedStore::make_key(std::string_view location, std::string_view id
 
 std::string FailedStore::part_prefix(std::string_view key) { return fmt::format("{}/", key); }
 
+Status FailedStore::count_stored(std::string_view location) {
+  const std::string prefix = make_key(location, {});
+  std::string after;
+  for (std::size_t seen = 0; seen < kMaxCounted;) {
+    auto entries = kv_.scan(space_, prefix, after, kCountPage);
+    if (!entries) return entries.status();
+    for (const auto& [key, text] : *entries) learn(location, std::string_view(key).substr(prefix.size()));
+    if (entries->size() < kCountPage) break;
+    seen += entries->size();
+    after = std::move(entries->back().first);
+  }
+  return Status::ok();
+}
+
+std::int64_t FailedStore::count(std::string_view location) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(location);
+  return known == known_.end() ? 0 : static_cast<std::int64_t>(known->second.size());
+}
+
+void FailedStore::learn(std::string_view location, std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  auto known = known_.find(location);
+  if (known == known_.end()) known = known_.emplace(location, Known()).first;
+  if (known->second.size() < kMaxCounted) known->second.insert(std::hash<std::string_view>{}(id));
+}
+
+void FailedStore::forget(std::string_view location, std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(location);
+  if (known != known_.end()) known->second.erase(std::hash<std::string_view>{}(id));
+}
+
 Status FailedStore::put(std::string_view location, const FailedRecord& record) {
   const std::string key = make_key(location, record.id);
   const std::string text = encode(record);
@@ -86,7 +121,9 @@ Status FailedStore::put(std::string_view location, const FailedRecord& record) {
     const auto piece = std::string_view(text).substr(begin, kPartBytes);
     if (auto status = kv_.put(parts_space_, part_prefix(key) + fmt::format("{:04}", part), piece); !status) return status;
   }
-  return kv_.put(space_, key, std::string_view(text).substr(0, kPartBytes));
+  Status stored = kv_.put(space_, key, std::string_view(text).substr(0, kPartBytes));
+  if (stored) learn(location, record.id);
+  return stored;
 }
 
 Result<FailedRecord> FailedStore::read(std::string_view id, std::string_view key, std::string first) try {
@@ -143,6 +180,7 @@ Status FailedStore::remove(std::string_view location, std::string_view id) {
   if (!entry) return entry.status();
   if (!entry->has_value()) return Status::ok();
   if (auto status = kv_.remove(space_, key); !status) return status;
+  forget(location, id);
   if ((*entry)->size() < kPartBytes) return Status::ok();
   auto parts = kv_.scan(parts_space_, part_prefix(key), {}, kMaxParts);
   if (!parts) return parts.status();

@@ -5,9 +5,14 @@
 #include "ports/key_value_store.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace fermata::pipeline {
@@ -15,7 +20,7 @@ namespace fermata::pipeline {
 /// The records that a service gave up, in namespace "<service>/failed" under "<location, percent-encoded>/<id>". Keys and
 /// values of any bytes; what is larger than one entry of the store continues in namespace "<service>/failed-parts".
 ///
-/// Threads: [any]. put returns at once; the others block for I/O, at most 5 s.
+/// Threads: [any]. put and count return at once; the others block for I/O, at most 5 s.
 class FailedStore {
  public:
   /// @param kv  outlives this object.
@@ -24,6 +29,11 @@ class FailedStore {
   /// "<topic>/<partition>/<offset>" with leading zeroes, so that ids of a partition sort by offset.
   static std::string make_id(std::string_view topic, std::int32_t partition, std::int64_t offset);
 
+  /// Learns what is there for `location` from earlier runs; once is enough, before the first put.
+  Status count_stored(std::string_view location);
+  /// How many there are, without I/O; of more than kMaxCounted, as many as that.
+  std::int64_t count(std::string_view location) const;
+
   Status put(std::string_view location, const FailedRecord& record);
   /// nullopt: there is none.
   Result<std::optional<FailedRecord>> get(std::string_view location, std::string_view id);
@@ -31,7 +41,14 @@ class FailedStore {
   Result<std::vector<FailedRecord>> list(std::string_view location, std::string_view after_id, std::size_t limit);
   Status remove(std::string_view location, std::string_view id);
 
+  static constexpr std::size_t kMaxCounted = 100'000;
+
  private:
+  // Hashes of ids: whether an id is new must be known without a read, and 8 bytes are enough for a count.
+  using Known = std::unordered_set<std::size_t>;
+
+  void learn(std::string_view location, std::string_view id);
+  void forget(std::string_view location, std::string_view id);
   static std::string make_key(std::string_view location, std::string_view id);
   static std::string part_prefix(std::string_view key);
   Result<FailedRecord> read(std::string_view id, std::string_view key, std::string first);
@@ -39,6 +56,9 @@ class FailedStore {
   std::string space_;
   std::string parts_space_;
   KeyValueStore& kv_;
+
+  mutable std::mutex mutex_;                         // guards all below
+  std::map<std::string, Known, std::less<>> known_;  // by location
 };
 
 }  // namespace fermata::pipeline

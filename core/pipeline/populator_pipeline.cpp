@@ -105,11 +105,17 @@ void PopulatorPipeline::run(Step step, std::uint64_t term) {
 }
 
 void PopulatorPipeline::report() {
+  std::string error;
   {
     const std::lock_guard lock(mutex_);
     const bool news = std::exchange(last_error_.is_news, false);
     if (std::exchange(reported_quiet_, is_quiet()) == is_quiet() && !news) return;
+    if (news) error = last_error_.text;
   }
+  // Once per text: the same error comes again with each back-off.
+  if (!error.empty())
+    context_->deps.log.warn("pipeline", "populator failed",
+                            {{"service", context_->service}, {"location", spec_.location}, {"populator", spec_.name}, {"error", error}});
   context_->changed(spec_.location);
 }
 
@@ -295,6 +301,11 @@ void PopulatorPipeline::add_to(LocationCounts& counts) const {
   counts.quiet = counts.quiet && is_quiet();
   counts.in_flight += busy_ ? 1 : 0;
   counts.processed += totals_.records;
+  last_error_.show_in(counts);
+}
+
+void PopulatorPipeline::show_error_in(LocationCounts& counts) const {
+  const std::lock_guard lock(mutex_);
   last_error_.show_in(counts);
 }
 

@@ -52,6 +52,8 @@ class PopulatorPipeline final : public std::enable_shared_from_this<PopulatorPip
   void close();
 
   void add_to(LocationCounts& counts) const;
+  /// Only what went wrong last.
+  void show_error_in(LocationCounts& counts) const;
   PopulatorTotals totals() const;
 
  private:

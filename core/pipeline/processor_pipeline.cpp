@@ -390,7 +390,6 @@ void ProcessorPipeline::add_to(LocationCounts& counts) const {
   counts.in_flight += in_flight_;
   counts.retrying += retrying_;
   counts.processed += totals_.done;
-  counts.failed += totals_.failed;
   last_error_.show_in(counts);
 }
 

@@ -95,6 +95,7 @@ class ServicePipelines::Impl {
   Context& context() const { return *context_; }
 
  private:
+  Status count_failed();
   void collect(Samples& samples) const;
   template <typename Call>
   void for_each(Call call) const;  // call(pipeline), populators first: they feed the processors
@@ -104,6 +105,7 @@ class ServicePipelines::Impl {
   std::map<std::string, Group, std::less<>> groups_;  // by location; "" for populators that never pause
   std::set<std::string, std::less<>> processors_;
   std::map<std::string, std::shared_ptr<PopulatorPipeline>, std::less<>> populators_;
+  bool failed_counted_ = false;
   std::shared_ptr<void> collector_;  // last, so that it goes first
 };
 
@@ -150,8 +152,20 @@ Status ServicePipelines::Impl::add(PopulatorSpec spec) {
   return Status::ok();
 }
 
+Status ServicePipelines::Impl::count_failed() {
+  if (failed_counted_) return Status::ok();
+  for (const auto& [location, group] : groups_) {
+    if (group.processors.empty()) continue;
+    if (auto status = context_->failed.count_stored(location); !status)
+      return {status.code(), fmt::format("the failed records of location '{}' cannot be counted: {}", location, status.message())};
+  }
+  failed_counted_ = true;
+  return Status::ok();
+}
+
 Status ServicePipelines::Impl::start() {
   if (!collector_) collector_ = context_->deps.metrics.add_collector([this](Samples& samples) { collect(samples); });
+  if (auto status = count_failed(); !status) return status;
   for (const auto& [location, group] : groups_)
     for (const auto& processor : group.processors)
       if (auto status = processor->start(); !status)
@@ -222,6 +236,10 @@ LocationCounts ServicePipelines::counts(std::string_view location) const {
   if (group == nullptr) return counts;
   for (const auto& populator : group->populators) populator->add_to(counts);
   for (const auto& processor : group->processors) processor->add_to(counts);
+  counts.failed = impl_->context().failed.count(location);
+  // Who belongs to no location serves all: its error is theirs, and would be seen nowhere else.
+  if (const auto* common = impl_->find({}); common != nullptr && common != group)
+    for (const auto& populator : common->populators) populator->show_error_in(counts);
   return counts;
 }
 

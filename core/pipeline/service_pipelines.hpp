@@ -73,7 +73,7 @@ struct PopulatorSpec {
   std::function<void(std::string checkpoint, std::function<void(Result<PolledBatch>)> finish)> poll;
 };
 
-/// Sums over the processors and populators of one location.
+/// Sums over the processors and populators of one location; errors also of the populators that serve all locations.
 struct LocationCounts {
   bool gate_open = false;
   bool quiet = true;  ///< gate closed, nothing in flight, no poll unfinished: what `paused` means
@@ -81,7 +81,7 @@ struct LocationCounts {
   std::int64_t retrying = 0;
   std::int64_t lag = 0;
   std::int64_t processed = 0;
-  std::int64_t failed = 0;
+  std::int64_t failed = 0;  ///< now in the failed store
   std::string last_error = {};
   std::optional<WallTime> last_error_at = {};
 };

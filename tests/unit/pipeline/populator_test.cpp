@@ -4,6 +4,10 @@
 
 #include <gmock/gmock.h>
 
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
 #include <stdexcept>
 
 namespace fermata::pipeline {
@@ -88,6 +92,48 @@ TEST_F(Populators, BeginWhereTheLastOneSaved) {
   EXPECT_THAT(polls_, ElementsAre("41"));
   finish(batch("r", "42"));
   EXPECT_EQ(saved(), "42");
+}
+
+TEST_F(Populators, ShowTheErrorOfOneWithoutALocationAtEveryLocation) {
+  Recorder recorder;
+  pipelines_ = make();
+  ASSERT_TRUE(pipelines_->add_processor(recorder.spec()));
+  ASSERT_TRUE(pipelines_->add_populator({"journal", "topic", "", [this](std::string, Finish finish) { finish_ = std::move(finish); }}));
+  ASSERT_TRUE(pipelines_->start());
+  executor_.run_ready();
+  EXPECT_EQ(counts().last_error, "");
+  finish(Status(Code::kUnavailable, "source away"));
+  EXPECT_THAT(counts().last_error, HasSubstr("populator 'journal'"));
+  EXPECT_THAT(counts().last_error, HasSubstr("source away"));
+  EXPECT_TRUE(counts().quiet) << "its cycles are not those of the location";
+}
+
+TEST_F(Populators, LogAnErrorOncePerText) {
+  const std::string file = ::testing::TempDir() + "populator_log_" + std::to_string(::getpid());
+  auto log = std::make_unique<telemetry::Log>(telemetry::Log::Options{.level = telemetry::Level::kWarn, .file = file});
+  auto given = dependencies();
+  pipelines_ =
+      std::make_unique<ServicePipelines>("crr", "/backbeat/crr", PipelineOptions{},
+                                         ServicePipelines::Dependencies{given.queue, given.kv, given.store, given.leases, given.workers,
+                                                                        given.control, given.clock, *log, given.metrics});
+  ASSERT_TRUE(pipelines_->add_populator({"journal", "topic", "", [this](std::string, Finish finish) { finish_ = std::move(finish); }}));
+  ASSERT_TRUE(pipelines_->start());
+  executor_.run_ready();
+  for (const auto* text : {"source away", "source away", "source on fire"}) {
+    finish(Status(Code::kUnavailable, text));
+    executor_.advance(2min);
+  }
+  (void)pipelines_->stop(0ms);
+  finish_ = nullptr;
+  pipelines_.reset();
+  log.reset();  // which writes what waits
+  std::ifstream stream(file);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], HasSubstr("journal"));
+  EXPECT_THAT(lines[1], HasSubstr("source on fire"));
+  std::remove(file.c_str());
 }
 
 TEST_F(Populators, WaitWhileThereIsNothingToRead) {

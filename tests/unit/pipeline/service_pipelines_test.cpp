@@ -54,6 +54,33 @@ TEST_F(Services, StartAgainAfterTheQueueWasAway) {
   EXPECT_TRUE(pipelines->stop(1s));
 }
 
+TEST_F(Services, CountAFailedRecordOnceAlsoWhenItIsGivenUpAgainAfterARestart) {
+  for (int run = 0; run < 2; ++run) {
+    const auto pipelines = make();
+    Recorder recorder;
+    ASSERT_TRUE(pipelines->add_processor(recorder.spec()));
+    ASSERT_TRUE(pipelines->start());
+    FailedStore store("crr", kv_);
+    ASSERT_TRUE(store.put("paris", {FailedStore::make_id("topic", 0, 0), "topic", "replicate", "a", "a1", "no", 1, executor_.now()}));
+    pipelines->set_gate("paris", true);
+    if (run == 0) queue_.append("topic", "a", "a1");
+    executor_.run_ready();
+    if (run == 0) recorder.finish("a", Outcome::kFailed, "no");
+    EXPECT_EQ(pipelines->counts("paris").failed, 1);
+    EXPECT_TRUE(pipelines->stop(1s));
+  }
+}
+
+TEST_F(Services, StartAgainAfterTheFailedRecordsCouldNotBeCounted) {
+  const auto pipelines = make();
+  Recorder recorder;
+  ASSERT_TRUE(pipelines->add_processor(recorder.spec()));
+  kv_.set_down("disk full");
+  EXPECT_EQ(pipelines->start().code(), Code::kUnavailable);
+  kv_.set_down("");
+  EXPECT_TRUE(pipelines->start());
+}
+
 TEST_F(Services, GateLocationsOnTheirOwn) {
   const auto pipelines = make();
   Recorder paris;
@@ -144,7 +171,7 @@ TEST_F(Services, ShowTheLatestErrorOfALocation) {
   const auto counts = pipelines->counts("paris");
   EXPECT_EQ(counts.last_error, "later");
   EXPECT_EQ(counts.last_error_at, executor_.now());
-  EXPECT_EQ(counts.failed, 2);
+  EXPECT_EQ(counts.failed, 1) << "it is the same record, in the store once";
   EXPECT_TRUE(pipelines->stop(1s));
 }
 
@@ -209,6 +236,25 @@ class RetryingFailed : public Services {
   testing::FakeQueue pool_queue_{pool_};
   std::unique_ptr<ServicePipelines> pipelines_;
 };
+
+TEST_F(RetryingFailed, CountsThoseOfEarlierRunsAndNoLongerThoseRetried) {
+  Recorder recorder;
+  ASSERT_TRUE(pipelines_->add_processor(recorder.spec()));
+  ASSERT_TRUE(pipelines_->start());
+  EXPECT_EQ(pipelines_->counts("paris").failed, 250);
+  auto wanted = ids();
+  wanted.resize(249);
+  wanted.push_back("topic/00000/no-such-record");
+  ASSERT_TRUE(pipelines_->retry_failed("paris", wanted));
+  EXPECT_EQ(pipelines_->counts("paris").failed, 1);
+  EXPECT_TRUE(pipelines_->stop(1s));
+  pipelines_.reset();
+
+  const auto next = make();
+  ASSERT_TRUE(next->add_processor(recorder.spec()));
+  ASSERT_TRUE(next->start());
+  EXPECT_EQ(next->counts("paris").failed, 1);
+}
 
 TEST_F(RetryingFailed, AppendsTheRecordsAgainAndRemovesThem) {
   auto wanted = ids();
