@@ -20,7 +20,7 @@ SqliteConsumer::SqliteConsumer(RecordLog& log, std::shared_ptr<Group> group, Eve
 SqliteConsumer::~SqliteConsumer() {
   topic_.stop_waiting(bell_);
   bell_->guard.close();
-  group_->live = false;
+  log_.leave(group_);
 }
 
 void SqliteConsumer::assign() {

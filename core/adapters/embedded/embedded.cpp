@@ -45,7 +45,7 @@ class Backend::Impl {
         writer_(options.data_dir + "/queue.db", {.tick = options.commit_interval}, clock, log),
         readers_(options.data_dir + "/queue.db"),
         kv_(writer_, readers_, kKeyValueBufferBytes),
-        records_({.default_partitions = options.partitions, .retention = options.retention}, writer_, readers_, dispatcher_, clock),
+        records_({.default_partitions = options.partitions, .retention = options.retention}, writer_, readers_, dispatcher_, clock, log),
         queue_(records_, writer_, clock, options.producer_buffer_bytes) {
     writer_.start(records_);
     probe_later();

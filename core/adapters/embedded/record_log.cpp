@@ -1,5 +1,7 @@
 #include "adapters/embedded/record_log.hpp"
 
+#include "base/time_format.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,8 +30,14 @@ class RecordLog::Creation final : public Work {
   Topic& topic_;
 };
 
-RecordLog::RecordLog(Options options, Writer& writer, ReaderPool& readers, Executor& dispatcher, const Clock& clock)
-    : options_(options), writer_(writer), readers_(readers), dispatcher_(dispatcher), clock_(clock), cache_(options.cache_bytes) {
+RecordLog::RecordLog(Options options, Writer& writer, ReaderPool& readers, Executor& dispatcher, const Clock& clock, telemetry::Log& log)
+    : options_(options),
+      writer_(writer),
+      readers_(readers),
+      dispatcher_(dispatcher),
+      clock_(clock),
+      log_(log),
+      cache_(options.cache_bytes) {
   load_topics(writer.database());
   load_groups(writer.database());
 }
@@ -62,13 +70,19 @@ void RecordLog::load_extent(Database& database, Topic& topic, std::int32_t id, s
 void RecordLog::load_groups(Database& database) {
   std::map<std::int64_t, Topic*> by_id;
   for (const auto& [name, topic] : topics_) by_id.emplace(topic->id(), topic.get());
-  Query rows = database.query("SELECT topic, name, offsets FROM groups");
+  Query rows = database.query("SELECT topic, name, offsets, active_ms FROM groups");
   while (rows.next()) {
     const auto topic = by_id.find(rows.integer(0));
     if (topic == by_id.end()) continue;
     auto group = std::make_shared<Group>(*topic->second, std::string(rows.bytes(1)));
     const auto offsets = parse_offsets(rows.bytes(2), group->committed.size());
     std::ranges::copy(offsets, group->committed.begin());
+    set_idle(*group);
+    const std::int64_t stored_ms = rows.integer(3);
+    if (stored_ms > 0 && stored_ms < group->active_ms)  // a time to come was written under a wrong clock
+      group->active_ms = stored_ms;
+    else
+      mark_dirty(group);
     groups_[topic->first].emplace(group->name, std::move(group));
   }
 }
@@ -105,6 +119,7 @@ std::shared_ptr<Group> RecordLog::group(Topic& topic, std::string_view name) {
     auto& groups = groups_[topic.id()];
     if (const auto known = groups.find(name); known != groups.end()) return known->second;
     group = std::make_shared<Group>(topic, std::string(name));
+    set_idle(*group);
     for (std::int32_t id = 0; id < topic.partition_count(); ++id)
       group->committed[static_cast<std::size_t>(id)] = topic.partition(id).first.load();
     groups.emplace(group->name, group);
@@ -123,6 +138,17 @@ void RecordLog::commit(const std::shared_ptr<Group>& group, std::span<const Part
     moved = true;
   }
   if (moved) mark_dirty(group);
+}
+
+void RecordLog::leave(const std::shared_ptr<Group>& group) {
+  set_idle(*group);
+  group->live = false;  // last: whoever sees it sees since when
+  mark_dirty(group);
+}
+
+void RecordLog::set_idle(Group& group) const {
+  group.active_ms = to_unix_ms(clock_.now());
+  group.idle_since_ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady().time_since_epoch()).count();
 }
 
 void RecordLog::mark_dirty(const std::shared_ptr<Group>& group) {
@@ -170,6 +196,7 @@ void RecordLog::begin_tick() {
     dirty.swap(dirty_);
   }
   for (auto& group : dirty) {
+    if (group->live) group->active_ms = to_unix_ms(clock_.now());
     group->dirty = false;  // before the offsets are read: a commit from now on counts for the next tick
     const std::vector<std::int64_t> offsets(group->committed.begin(), group->committed.end());
     offsets_to_write_.emplace_back(std::move(group), format_offsets(offsets));
@@ -178,8 +205,8 @@ void RecordLog::begin_tick() {
 
 void RecordLog::write_tick(Database& database) {
   for (const auto& [group, offsets] : offsets_to_write_)
-    database.run("INSERT OR REPLACE INTO groups(topic, name, offsets) VALUES(?, ?, ?)", group->topic.id(), std::string_view(group->name),
-                 std::string_view(offsets));
+    database.run("INSERT OR REPLACE INTO groups(topic, name, offsets, active_ms) VALUES(?, ?, ?, ?)", group->topic.id(),
+                 std::string_view(group->name), std::string_view(offsets), group->active_ms.load());
 }
 
 void RecordLog::finish(Database& database) {

@@ -6,6 +6,7 @@
 #include "adapters/embedded/writer.hpp"
 #include "base/clock.hpp"
 #include "base/executor.hpp"
+#include "telemetry/log.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -32,7 +33,7 @@ class RecordLog final : public WriterPart {
   };
 
   /// Reads what there is; throws SqlError. @param writer  not yet started.
-  RecordLog(Options options, Writer& writer, ReaderPool& readers, Executor& dispatcher, const Clock& clock);
+  RecordLog(Options options, Writer& writer, ReaderPool& readers, Executor& dispatcher, const Clock& clock, telemetry::Log& log);
 
   /// The topic; made if it is missing, durable together with what is submitted to the writer next. @param partitions  0:
   /// the default. kInvalidArgument for an impossible name or number.
@@ -43,6 +44,8 @@ class RecordLog final : public WriterPart {
   std::shared_ptr<Group> group(Topic& topic, std::string_view name);
   /// Offsets only move forward; others are ignored.
   void commit(const std::shared_ptr<Group>& group, std::span<const PartitionOffset> offsets);
+  /// The group has no consumer any more.
+  void leave(const std::shared_ptr<Group>& group);
 
   /// Adds a record to the open transaction. Throws SqlError.
   void append(Topic& topic, std::int32_t partition, std::int64_t timestamp_ms, std::string_view key, std::string_view value);
@@ -67,12 +70,17 @@ class RecordLog final : public WriterPart {
   void load_extent(Database& database, Topic& topic, std::int32_t partition, std::int64_t known_head);
   void load_groups(Database& database);
   void mark_dirty(const std::shared_ptr<Group>& group);
+  void set_idle(Group& group) const;
 
   // retention.cpp
   struct Hold;
   Hold hold(const Topic& topic, std::int32_t partition) const;
   std::size_t remove_done(Database& database, Topic& topic, std::size_t limit);
   std::size_t remove_blocks(Database& database, Topic& topic, std::int32_t partition, std::size_t limit);
+  bool is_active(const Group& group) const;
+  void note_lost(const Topic& topic, std::int32_t partition, std::int64_t end);
+  void report_lost();
+  void refresh_active();
   static void shrink(Database& database);
 
   const Options options_;
@@ -80,6 +88,7 @@ class RecordLog final : public WriterPart {
   ReaderPool& readers_;
   Executor& dispatcher_;
   const Clock& clock_;
+  telemetry::Log& log_;
   BlockCache cache_;
 
   mutable std::shared_mutex topics_mutex_;  // guards topics_, groups_ and last_topic_id_
@@ -93,6 +102,9 @@ class RecordLog final : public WriterPart {
   // The writer's thread only.
   std::vector<std::pair<std::shared_ptr<Group>, std::string>> offsets_to_write_;
   std::vector<std::pair<Topic*, std::int32_t>> touched_;  ///< by the open transaction
+  bool any_lost_ = false;                                 ///< some Group::lost is not 0
+  SteadyTime next_loss_report_;
+  SteadyTime next_refresh_;
 };
 
 }  // namespace fermata::embedded

@@ -80,6 +80,9 @@ struct Group {
   std::vector<std::atomic<std::int64_t>> committed;  ///< by partition: the next record not done
   std::atomic<bool> dirty{false};                    ///< committed moved since it was last taken to be written
   std::atomic<bool> live{false};                     ///< has a consumer
+  std::atomic<std::int64_t> active_ms{0};            ///< wall time: last known to have a consumer; stored
+  std::atomic<std::int64_t> idle_since_ms{0};        ///< steady time: since when this process has seen no consumer
+  std::int64_t lost = 0;                             ///< the writer's thread only: removed before done, not yet logged
 
   /// Where the group stands in a partition: behind records that are gone there is nothing to do.
   std::int64_t position(std::int32_t partition) const {

@@ -27,6 +27,8 @@ constexpr std::array kSchema{
     "CREATE TABLE kv(space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY(space, key)) WITHOUT ROWID;"
     "CREATE TABLE probes(id INTEGER PRIMARY KEY CHECK(id = 1), count INTEGER NOT NULL);"
     "INSERT INTO probes VALUES(1, 0);",
+    // When the group last had a consumer; 0: not known.
+    "ALTER TABLE groups ADD COLUMN active_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 }  // namespace
