@@ -47,6 +47,7 @@ HostBridge::HostBridge(std::string plugin_name, std::string service_name, std::s
       component("plugin/" + service),
       locations(std::move(location_names)),
       deps(dependencies),
+      handlers(deps.workers),
       host_{sizeof(fermata_host), FERMATA_ABI_MAJOR, FERMATA_ABI_MINOR, this, &get_interface} {}
 
 HostBridge::~HostBridge() = default;

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/executor.hpp"
+#include "base/strand.hpp"
 #include "pipeline/service_pipelines.hpp"
 #include "plugin/call_gate.hpp"
 #include "plugin/handle_table.hpp"
@@ -97,6 +98,8 @@ class HostBridge {
   HandleTable<fermata_delivery, pipeline::Complete> deliveries;
   HandleTable<fermata_batch, std::shared_ptr<OpenBatch>> batches;
   HandleTable<fermata_exchange, Respond> exchanges;
+  /// Runs the plugin's HTTP handlers, one at a time: one that hangs costs one worker, and the routes of its service only.
+  const Strand handlers;
 
   std::mutex mutex;                         // guards all below
   std::set<std::string> series;             ///< name and labels of those that the plugin asked for

@@ -3,6 +3,8 @@
 #include <fermata/abi/http.h>
 #include <fmt/format.h>
 
+#include <memory>
+
 namespace fermata::plugin {
 namespace {
 
@@ -31,21 +33,48 @@ HttpResponse failed_response() {
   return {500, "application/json", R"({"InternalError":true,"code":500,"description":"the plugin failed; see the log"})"};
 }
 
-void handle(const Route& route, const HttpRequest& request, std::string_view path, std::string_view rest, Respond respond) {
-  HostBridge& bridge = route.bridge;
-  const CallGate::Pass pass(*bridge.into_plugin);
-  if (!pass || !bridge.serving_routes) return respond(unavailable_response(bridge.service));
-  fermata_exchange* const exchange = bridge.exchanges.add(std::move(respond));
-  const Request given = {{sizeof(fermata_request), 0, sdk::to_abi(request.method), sdk::to_abi(path), sdk::to_abi(rest),
+// A request on its way to the handler. Neither the route nor, once the gate is closed, the bridge need still be there.
+struct Call {
+  std::shared_ptr<const Route> route;
+  std::shared_ptr<const HttpRequest> request;
+  std::string path;
+  std::string rest;
+  fermata_exchange* exchange;
+};
+
+void call_handler(const Call& call) {
+  const Route& route = *call.route;
+  const HttpRequest& request = *call.request;
+  const Request given = {{sizeof(fermata_request), 0, sdk::to_abi(request.method), sdk::to_abi(call.path), sdk::to_abi(call.rest),
                           sdk::to_abi(request.query), sdk::to_abi(request.body), &header},
                          &request};
   const auto handled = fenced(route.what, [&] {
-    route.handler(route.ctx, &given.raw, exchange);
+    route.handler(route.ctx, &given.raw, call.exchange);
     return Status::ok();
   });
   if (handled) return;
-  bridge.log_error(handled.message());
-  if (const auto open = bridge.exchanges.take(exchange)) (*open)(failed_response());
+  route.bridge.log_error(handled.message());
+  if (const auto open = route.bridge.exchanges.take(call.exchange)) (*open)(failed_response());
+}
+
+void run_handler(HostBridge& bridge, const Call& call) {
+  if (bridge.serving_routes) return call_handler(call);
+  if (const auto open = bridge.exchanges.take(call.exchange)) (*open)(unavailable_response(bridge.service));
+}
+
+// On a REST thread, which must not wait for a plugin. The exchange is opened here, so that the end of the service answers
+// requests whose turn has not come, too.
+void handle(std::shared_ptr<const Route> route, std::shared_ptr<const HttpRequest> request, std::string_view path, std::string_view rest,
+            Respond respond) {
+  HostBridge& bridge = route->bridge;
+  const CallGate::Pass pass(*bridge.into_plugin);
+  if (!pass || !bridge.serving_routes) return respond(unavailable_response(bridge.service));
+  fermata_exchange* const exchange = bridge.exchanges.add(std::move(respond));
+  bridge.handlers.post([gate = bridge.into_plugin, &bridge,
+                        call = Call{std::move(route), std::move(request), std::string(path), std::string(rest), exchange}] {
+    const CallGate::Pass inside(*gate);
+    if (inside) run_handler(bridge, call);
+  });
 }
 
 fermata_code add_route(void* host, fermata_str method, fermata_str pattern, fermata_handler handler, void* ctx, fermata_error* error) {
@@ -54,9 +83,9 @@ fermata_code add_route(void* host, fermata_str method, fermata_str pattern, ferm
     if (!bridge.registering) return {Code::kFailedPrecondition, fmt::format("{} is added after init; add it within init", what)};
     if (handler == nullptr) return {Code::kInvalidArgument, fmt::format("{} has no handler", what)};
     return bridge.deps.routes.add(bridge.service, sdk::from_abi(method), sdk::from_abi(pattern),
-                                  [route = Route{bridge, bridge.describe(what), handler, ctx}](
-                                      const std::shared_ptr<const HttpRequest>& request, std::string_view path, std::string_view rest,
-                                      Respond respond) { handle(route, *request, path, rest, std::move(respond)); });
+                                  [route = std::make_shared<const Route>(Route{bridge, bridge.describe(what), handler, ctx})](
+                                      std::shared_ptr<const HttpRequest> request, std::string_view path, std::string_view rest,
+                                      Respond respond) { handle(route, std::move(request), path, rest, std::move(respond)); });
   });
 }
 

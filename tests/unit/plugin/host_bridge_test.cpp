@@ -305,7 +305,10 @@ TEST_F(HostBridgeTest, RequestsAreAnsweredThroughTheRoute) {
   ask();
   EXPECT_EQ(answer.status, 503) << "not before the service has started";
   run();
+  answer = {};
   ask();
+  EXPECT_EQ(answer.body, "") << "the caller is the REST thread, which does not wait for plugins";
+  executor.run_ready();
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, "\"b/kme\"");
 }
@@ -317,12 +320,25 @@ TEST_F(HostBridgeTest, RequestsThatAreOpenAtTheEndAreAnswered503) {
   run();
   int status = 0;
   routes.find("svc", "GET x")(std::make_shared<HttpRequest>(), "x", "", [&](const HttpResponse& response) { status = response.status; });
+  executor.run_ready();
   EXPECT_EQ(status, 0);
   ASSERT_TRUE(bridge.stop_callbacks(milliseconds(0)));
   EXPECT_EQ(status, 503);
   open->respond(200, "text/plain", "too late");
   EXPECT_EQ(status, 503);
   EXPECT_TRUE(logs("answered a request that is not open"));
+}
+
+TEST_F(HostBridgeTest, ARequestWhoseTurnHasNotComeAtTheEndIsAnswered503AndNotHandled) {
+  bool handled = false;
+  ASSERT_TRUE(host.add_route("GET", "x", [&](const sdk::HttpRequest&, sdk::Exchange) { handled = true; }).is_ok());
+  run();
+  int status = 0;
+  routes.find("svc", "GET x")(std::make_shared<HttpRequest>(), "x", "", [&](const HttpResponse& response) { status = response.status; });
+  ASSERT_TRUE(bridge.stop_callbacks(milliseconds(0)));
+  EXPECT_EQ(status, 503);
+  executor.run_ready();
+  EXPECT_FALSE(handled);
 }
 
 }  // namespace
