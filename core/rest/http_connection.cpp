@@ -155,6 +155,9 @@ bool Connection::check_header() {
     return false;
   }
   if (parser_->lacks_host()) return refuse(400, "an HTTP/1.1 request has exactly one Host header") == Parse::kComplete;
+  if (parser_->unknown_transfer_encoding()) return refuse(501, "a request's Transfer-Encoding is 'chunked' or absent") == Parse::kComplete;
+  if (request_->is_cross_site())
+    return refuse(403, "Origin names another host than Host: changes are not accepted from the pages of other sites") == Parse::kComplete;
   if (parser_->unknown_expectation()) return refuse(417, "only 'Expect: 100-continue' is understood") == Parse::kComplete;
   return true;
 }

@@ -14,6 +14,15 @@ bool same_name(std::string_view a, std::string_view b) {
 
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
+/// "host:port" in lower case, without the port that `scheme` has anyway.
+std::string authority(std::string_view text, std::string_view scheme) {
+  const std::string_view port = same_name(scheme, "https") ? ":443" : ":80";
+  if (text.ends_with(port)) text.remove_suffix(port.size());
+  std::string lowered(text);
+  std::transform(lowered.begin(), lowered.end(), lowered.begin(), lower);
+  return lowered;
+}
+
 }  // namespace
 
 ReceivedRequest::ReceivedRequest(std::string peer) : peer_(std::move(peer)) {
@@ -49,6 +58,15 @@ std::optional<std::string_view> ReceivedRequest::find_field(std::string_view nam
   return std::nullopt;
 }
 
+bool ReceivedRequest::is_cross_site() const {
+  const auto origin = find_field("Origin");
+  if (!origin || method == "GET" || method == "HEAD" || method == "OPTIONS") return false;
+  const std::size_t scheme = origin->find("://");
+  if (scheme == std::string_view::npos) return true;  // "null": of a page that belongs to nobody
+  const std::string_view name = origin->substr(0, scheme);
+  return authority(origin->substr(scheme + 3), name) != authority(find_field("Host").value_or(""), name);
+}
+
 RequestParser::RequestParser(ReceivedRequest& request, std::uint32_t max_header_bytes, std::uint64_t max_body_bytes) : request_(request) {
   header_limit(max_header_bytes);
   body_limit(max_body_bytes);
@@ -66,6 +84,10 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
   if (name == field::expect) {
     expects_continue_ = same_name(view(value), "100-continue");
     unknown_expectation_ = !expects_continue_;
+  }
+  if (name == field::transfer_encoding) {
+    ++transfer_encodings_;
+    if (!is_http11_ || !same_name(view(value), "chunked")) unknown_transfer_encoding_ = true;
   }
   request_.add_field(view(name_text), view(value));
 }

@@ -25,6 +25,9 @@ class ReceivedRequest final : public HttpRequest {
   void add_field(std::string_view name, std::string_view value);
   std::optional<std::string_view> find_field(std::string_view name) const;
 
+  /// A page of another host makes the operator's browser ask for a change.
+  bool is_cross_site() const;
+
   std::string raw_path = {};  ///< percent-encoded, without query
 
  private:
@@ -50,6 +53,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool is_http11() const { return is_http11_; }
   bool expects_continue() const { return expects_continue_; }
   bool unknown_expectation() const { return unknown_expectation_; }
+  /// The body, if any, is in a coding other than chunked, or where it ends is uncertain.
+  bool unknown_transfer_encoding() const { return transfer_encodings_ > 1 || unknown_transfer_encoding_; }
   /// An HTTP/1.1 request without exactly one Host field.
   bool lacks_host() const { return is_http11_ && hosts_ != 1; }
 
@@ -73,6 +78,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool is_http11_ = false;
   bool expects_continue_ = false;
   bool unknown_expectation_ = false;
+  bool unknown_transfer_encoding_ = false;
+  int transfer_encodings_ = 0;
   int hosts_ = 0;
 };
 

@@ -13,8 +13,9 @@ namespace fermata::rest {
 
 /// HTTP/1.1 on Beast: one thread, one coroutine per connection, one coarse timer for all of them. Bounds: header and body
 /// size, time to read a request, idle time, time to answer, number of connections (more are answered 503 and closed), one
-/// request of a connection at a time (pipelined ones wait in the socket). Peers outside `allow_from` are answered 403. A
-/// request that says "?wait=DURATION" has as much more time to be answered, up to 10 minutes.
+/// request of a connection at a time (pipelined ones wait in the socket). Peers outside `allow_from`, and changes
+/// that a page of another site asks for (Origin is not Host), are answered 403. A request that says "?wait=DURATION" has as much more time
+/// to be answered, up to 10 minutes.
 ///
 /// Lifecycle: listen -> start -> stop -> destroy; a failed listen goes straight to destroy.
 /// Threads: listen and start by one thread; stop and port [any], stop not from a handler. Handlers run on the server's thread.

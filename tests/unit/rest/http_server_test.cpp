@@ -191,6 +191,37 @@ TEST_F(HttpServerTest, RefusesMalformedRequestsAndCloses) {
   }
 }
 
+TEST_F(HttpServerTest, RefusesTransferEncodingsOtherThanChunkedAndCloses) {
+  start();
+  for (const auto* encoding : {"gzip", "gzip, chunked", "identity", ""}) {
+    RawClient client(port());
+    const auto answer = client.ask(std::string("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ") + encoding + "\r\n\r\n0\r\n\r\n");
+    EXPECT_EQ(answer.status, 501) << encoding;
+    EXPECT_EQ(answer.header("Connection"), "close") << encoding;
+    EXPECT_TRUE(client.closed_by_server()) << encoding;
+  }
+  RawClient old(port());
+  EXPECT_EQ(old.ask("POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").status, 501);
+  EXPECT_EQ(RawClient(port()).ask("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n").status, 200);
+}
+
+TEST_F(HttpServerTest, RefusesChangesThatAPageOfAnotherSiteAsksFor) {
+  start();
+  const auto status = [&](const std::string& method, const std::string& origin, const std::string& host) {
+    return RawClient(port())
+        .ask(method + " /echo HTTP/1.1\r\nHost: " + host + "\r\nOrigin: " + origin + "\r\nContent-Length: 0\r\n\r\n")
+        .status;
+  };
+  for (const auto* origin :
+       {"http://evil.example", "http://localhost:8901", "http://localhost", "http://localhost:8900.evil.example", "null"})
+    EXPECT_EQ(status("POST", origin, "localhost:8900"), 403) << origin;
+  for (const auto* method : {"PUT", "DELETE", "PATCH"}) EXPECT_EQ(status(method, "http://evil.example", "localhost:8900"), 403) << method;
+  EXPECT_EQ(status("POST", "http://LOCALHOST:8900", "localhost:8900"), 200);
+  EXPECT_EQ(status("POST", "http://fermata.example", "fermata.example:80"), 200);
+  EXPECT_EQ(status("POST", "https://fermata.example", "fermata.example"), 200) << "behind a proxy that speaks TLS";
+  EXPECT_EQ(RawClient(port()).ask("GET /hello HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\n\r\n").status, 200);
+}
+
 TEST_F(HttpServerTest, RefusesAnEndlessHeader) {
   config_.max_header_bytes = 1'024;
   start();
