@@ -131,6 +131,7 @@ Status Application::open_extension(const config::ExtensionConfig& extension) {
     entry.instance = nullptr;
   }
   if (!added) entry.error = added.message();
+  if (entry.instance == nullptr) entry.failed = plugin::failed_view(extension.name, plugin_host_->resolve(extension), entry.error);
   if (entry.instance != nullptr) entry.instance->start();
   const Status status = opened ? added : opened.status();
   if (!status) log_->error("app", "extension failed", {{"extension", extension.name}, {"error", status.message()}});
@@ -283,12 +284,7 @@ std::vector<control::PluginView> Application::plugins() const {
       views.push_back(extension.instance->view());
       continue;
     }
-    control::PluginView failed;
-    failed.service = failed.name = extension.config.name;
-    failed.path = plugin_host_->resolve(extension.config);
-    failed.state = "failed";
-    failed.error = extension.error;
-    views.push_back(std::move(failed));
+    views.push_back(extension.failed);
   }
   return views;
 }

@@ -61,6 +61,7 @@ class Application final : public rest::HostView {
     std::string file_identity;                          // changes when the plugin's file is replaced
     std::shared_ptr<plugin::ServiceInstance> instance;  // null if it failed
     std::string error;
+    control::PluginView failed;  // what is shown then
   };
 
   Application(config::Config config, std::unique_ptr<Clock> clock, std::unique_ptr<telemetry::Log> log,
