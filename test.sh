@@ -8,6 +8,8 @@ set -uo pipefail
 cd "$(dirname "$0")"
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true  # a clone elsewhere finds what was compiled here
 
+python=/usr/bin/python3  # the one that the Debian packages of pytest and yaml belong to
+
 all=(lint unit contract plugin_abi tsan functional)
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")
@@ -52,7 +54,7 @@ run_ctest() {
 
 run_pytest() {
   say "$1"
-  python3 -m pytest -q --junitxml="$results/$1.xml" -p no:cacheprovider -rs "tests/$1" || failed+=("$1")
+  "$python" -m pytest -q --junitxml="$results/$1.xml" -p no:cacheprovider -rs "tests/$1" || failed+=("$1")
 }
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -75,4 +77,4 @@ fi
 
 say "totals"
 [ ${#failed[@]} -eq 0 ] || printf 'failed: %s\n' "${failed[@]}"
-python3 tests/support/totals.py "$results" "${#failed[@]}"
+"$python" tests/support/totals.py "$results" "${#failed[@]}"

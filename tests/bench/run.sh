@@ -6,4 +6,4 @@ cd "$(dirname "$0")/../.."
 build/release/bin/bench_pipeline
 build/release/bin/bench_pause
 tests/bench/rest_vs_nginx.sh
-python3 tests/bench/daemon_bench.py
+/usr/bin/python3 tests/bench/daemon_bench.py
