@@ -328,7 +328,9 @@ TEST(EmbeddedRetention, ALiveGroupHoldsItsRecordsForever) {
   auto& queue = directory.open(clock).queue();
   auto paused = open_consumer(queue, "paused");
   ASSERT_TRUE(produce(queue, 10, "x"));
-  ASSERT_TRUE(queue.produce({{"never read", "", "x"}}, {}));
+  Calls<Status> produced;
+  ASSERT_TRUE(queue.produce({{"never read", "", "x"}}, [&](Status status) { produced.add(std::move(status)); }));
+  ASSERT_TRUE(produced.reach(1));  // it has its time stamp: from now on the clock may move
   clock.advance(std::chrono::hours(1'000));
   const std::string file = directory.data_dir() + "/queue.db";
   // The topic that no group reads shows that the upkeep has passed.
