@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=(g++ make cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-json1.81-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libsqlite3-dev
-  libcli11-dev libelf-dev prometheus-cpp-dev libssl-dev libvalijson-dev libgtest-dev libgmock-dev curl)
+  libcli11-dev libelf-dev prometheus-cpp-dev libssl-dev zlib1g-dev libvalijson-dev libgtest-dev libgmock-dev curl)
 test=(clang-14 libclang-rt-14-dev clang-format-14 python3 python3-pytest python3-yaml git attr)
 bench=(nginx-light wrk)
 
