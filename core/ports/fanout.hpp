@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/status.hpp"
-#include "ports/state_store.hpp"
+#include "ports/health.hpp"
 
 #include <functional>
 #include <string_view>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/status.hpp"
+#include "ports/health.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,13 +37,6 @@ struct StateWrite {
   Version expected = kAnyVersion;
 
   static constexpr Version kAnyVersion = -1;
-};
-
-/// Whether a dependency can be used, since when, and if not why. For readiness and messages.
-struct Health {
-  bool ok = true;
-  std::string reason = {};
-  std::chrono::system_clock::time_point since = {};
 };
 
 /// Durable, versioned small state in a tree of paths like "/backbeat/replication/state/paris": ZooKeeper in a cluster,

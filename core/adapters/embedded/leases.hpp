@@ -1,6 +1,6 @@
 #pragma once
 
-#include "adapters/embedded/callback_guard.hpp"
+#include "base/callback_guard.hpp"
 #include "base/executor.hpp"
 #include "ports/leases.hpp"
 

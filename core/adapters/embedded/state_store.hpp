@@ -1,9 +1,9 @@
 #pragma once
 
-#include "adapters/embedded/callback_guard.hpp"
-#include "adapters/embedded/health_cell.hpp"
 #include "adapters/embedded/sqlite.hpp"
+#include "base/callback_guard.hpp"
 #include "base/executor.hpp"
+#include "ports/health.hpp"
 #include "ports/state_store.hpp"
 
 #include <cstdint>

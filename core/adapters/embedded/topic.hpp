@@ -1,7 +1,7 @@
 #pragma once
 
 #include "adapters/embedded/block.hpp"
-#include "adapters/embedded/callback_guard.hpp"
+#include "base/callback_guard.hpp"
 #include "base/executor.hpp"
 
 #include <algorithm>

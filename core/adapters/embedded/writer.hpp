@@ -1,7 +1,7 @@
 #pragma once
 
-#include "adapters/embedded/health_cell.hpp"
 #include "adapters/embedded/sqlite.hpp"
+#include "ports/health.hpp"
 #include "telemetry/log.hpp"
 
 #include <chrono>

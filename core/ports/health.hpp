@@ -2,15 +2,21 @@
 
 #include "base/clock.hpp"
 #include "base/status.hpp"
-#include "ports/state_store.hpp"
 
+#include <chrono>
 #include <mutex>
 #include <string>
-#include <utility>
 
-namespace fermata::embedded {
+namespace fermata {
 
-/// Remembers how the last write went, since when. Threads: [any].
+/// Whether a dependency can be used, since when, and if not why. For readiness and messages.
+struct Health {
+  bool ok = true;
+  std::string reason = {};
+  std::chrono::system_clock::time_point since = {};
+};
+
+/// What an adapter remembers of its dependency: how the last attempt went, since when. Threads: [any].
 class HealthCell {
  public:
   explicit HealthCell(const Clock& clock) : clock_(clock), health_{.since = clock.now()} {}
@@ -35,4 +41,4 @@ class HealthCell {
   Health health_;
 };
 
-}  // namespace fermata::embedded
+}  // namespace fermata

@@ -4,9 +4,9 @@
 #include <mutex>
 #include <thread>
 
-namespace fermata::embedded {
+namespace fermata {
 
-/// Stands between an object and the callbacks that wait for it in the dispatcher: once close has returned, none runs.
+/// Stands between an object and the callbacks that wait for it on another thread: once close has returned, none runs.
 /// Shared by both sides. Threads: [any]; callbacks run one at a time.
 class CallbackGuard {
  public:
@@ -43,4 +43,4 @@ class CallbackGuard {
   std::thread::id runner_;
 };
 
-}  // namespace fermata::embedded
+}  // namespace fermata
