@@ -21,7 +21,7 @@ for suite in "${suites[@]}"; do
 done
 wants() { case " ${suites[*]} " in *" $1 "*) return 0 ;; *) return 1 ;; esac }
 
-packaging/install-deps.sh build test || exit 1
+packaging/install-deps.sh build test servers || exit 1
 if wants bench; then packaging/install-deps.sh bench || exit 1; fi
 
 results=$PWD/build/test-results
