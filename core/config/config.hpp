@@ -53,6 +53,42 @@ struct ClusterConfig {
   std::string base_path = "/backbeat";
 };
 
+struct ZookeeperConfig {
+  std::vector<std::string> servers{"127.0.0.1:2181"};
+  std::string chroot = {};
+  std::chrono::milliseconds session_timeout{10'000};
+  std::chrono::milliseconds operation_timeout{5'000};
+  std::string user = {};  ///< of the digest scheme; empty: no authentication
+  std::string password = {};
+  bool only_creator = false;  ///< access to new entries
+};
+
+struct RedisConfig {
+  std::vector<std::string> servers{"127.0.0.1:6379"};  ///< with sentinel_master: Sentinels
+  std::string sentinel_master = {};
+  std::string sentinel_user = {};
+  std::string sentinel_password = {};
+  std::string user = {};
+  std::string password = {};
+  std::int32_t database = 0;
+  std::string channel_prefix = {};
+  std::string key_prefix = "fermata:";
+  std::chrono::milliseconds ping_interval{2'000};
+  std::chrono::milliseconds operation_timeout{5'000};
+  std::size_t write_buffer_bytes = 64u << 20;
+};
+
+struct KafkaConfig {
+  std::vector<std::string> brokers{"127.0.0.1:9092"};
+  std::string topic_prefix = {};
+  std::int16_t replication_factor = 0;  ///< of topics that are made on demand; 0: the brokers' default
+  bool static_membership = true;
+  std::chrono::milliseconds session_timeout{10'000};
+  std::chrono::milliseconds commit_interval{1'000};
+  std::size_t prefetch_bytes = 16u << 20;              ///< per consumer
+  std::map<std::string, std::string> properties = {};  ///< of librdkafka
+};
+
 struct PipelineConfig {
   std::uint32_t max_in_flight = 64;
   std::size_t max_in_flight_bytes = 64u << 20;
@@ -92,6 +128,9 @@ struct Config {
   RestConfig rest;
   LogConfig log;
   ClusterConfig cluster;
+  ZookeeperConfig zookeeper;  ///< this and the next two: of mode kDistributed
+  RedisConfig redis;
+  KafkaConfig kafka;
   QueueConfig queue;
   std::vector<ExtensionConfig> extensions;
 

@@ -28,7 +28,12 @@ class FileReader {
     const std::map<std::string_view, NestedReader> readers{
         {"rest", [&](const YamlNode& node, const Place& place) { read_section(node, place, rest_section(config_.rest), {}, report_); }},
         {"log", [&](const YamlNode& node, const Place& place) { read_section(node, place, log_section(config_.log), {}, report_); }},
-        {"cluster", [&](const YamlNode& node, const Place& place) { read_cluster(node, place); }},
+        {"cluster",
+         [&](const YamlNode& node, const Place& place) { read_section(node, place, cluster_section(config_.cluster), {}, report_); }},
+        {"zookeeper",
+         [&](const YamlNode& node, const Place& place) { read_section(node, place, zookeeper_section(config_.zookeeper), {}, report_); }},
+        {"redis", [&](const YamlNode& node, const Place& place) { read_section(node, place, redis_section(config_.redis), {}, report_); }},
+        {"kafka", [&](const YamlNode& node, const Place& place) { read_section(node, place, kafka_section(config_.kafka), {}, report_); }},
         {"queue", [&](const YamlNode& node, const Place& place) { read_section(node, place, queue_section(config_.queue), {}, report_); }},
         {"extensions", [&](const YamlNode& node, const Place& place) { read_extensions(node, place); }},
     };
@@ -56,12 +61,6 @@ class FileReader {
     if (!is_new)
       report_.problem(line, place.key("name"),
                       "the name '" + name + "' is taken on line " + std::to_string(first->second) + " already; give it another name");
-  }
-
-  void read_cluster(const YamlNode& node, const Place& place) {
-    read_section(node, place, cluster_section(config_.cluster), {}, report_);
-    if (config_.cluster.mode == ClusterConfig::Mode::kDistributed)
-      report_.problem(node.line, place.key("mode"), "'distributed' is not in this version; use 'embedded'");
   }
 
   void read_extensions(const YamlNode& node, const Place& place) {

@@ -29,6 +29,9 @@ class Defaults {
   const Section rest = rest_section(config_.rest);
   const Section log = log_section(config_.log);
   const Section cluster = cluster_section(config_.cluster);
+  const Section zookeeper = zookeeper_section(config_.zookeeper);
+  const Section redis = redis_section(config_.redis);
+  const Section kafka = kafka_section(config_.kafka);
   const Section queue = queue_section(config_.queue);
   const Section extension = extension_section(extension_);
   const Section location = location_section(location_);
@@ -65,6 +68,7 @@ std::string_view type_name(Kind kind) {
     case Kind::kDuration: return "duration";
     case Kind::kChoice:
     case Kind::kString: return "string";
+    case Kind::kStringMap: return "map of strings";
     case Kind::kStringList: break;
   }
   return "list of strings";
@@ -113,6 +117,9 @@ json::object value_schema(const Setting& setting) {
     case Kind::kDuration: return or_reference({{"type", "string"}, {"pattern", "^[0-9]+(ms|s|m|h|d)$"}});
     case Kind::kChoice: return or_reference({{"enum", json::array(setting.choices.begin(), setting.choices.end())}});
     case Kind::kString: return {{"type", "string"}};
+    case Kind::kStringMap:
+      return {{"type", json::array{"object", "null"}},
+              {"additionalProperties", json::object{{"type", json::array{"string", "number", "boolean"}}}}};
     case Kind::kStringList: break;
   }
   return {{"type", "array"}, {"items", json::object{{"type", "string"}}}};
@@ -163,8 +170,8 @@ void append_pretty(std::string& out, const json::value& value, const std::string
 std::string reference_markdown() {
   const Defaults defaults;
   std::string page(kIntroduction);
-  for (const auto* section : {&defaults.file, &defaults.rest, &defaults.log, &defaults.cluster, &defaults.queue, &defaults.extension,
-                              &defaults.location, &defaults.pipeline})
+  for (const auto* section : {&defaults.file, &defaults.rest, &defaults.log, &defaults.cluster, &defaults.zookeeper, &defaults.redis,
+                              &defaults.kafka, &defaults.queue, &defaults.extension, &defaults.location, &defaults.pipeline})
     append_section(page, *section);
   return page;
 }
@@ -178,7 +185,8 @@ std::string schema_json() {
   extension_properties["pipeline"] = section_schema(defaults.pipeline);
   auto file = section_schema(defaults.file);
   auto& properties = file["properties"].as_object();
-  for (const auto* section : {&defaults.rest, &defaults.log, &defaults.cluster, &defaults.queue})
+  for (const auto* section :
+       {&defaults.rest, &defaults.log, &defaults.cluster, &defaults.zookeeper, &defaults.redis, &defaults.kafka, &defaults.queue})
     properties[section->path] = section_schema(*section);
   properties["extensions"] = list_schema(std::move(extension));
   json::object schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "Fermata configuration"}};

@@ -43,6 +43,7 @@ std::string_view kind_name(Kind kind) {
     case Kind::kDuration: return "a duration";
     case Kind::kString: return "a string";
     case Kind::kChoice: return "one of the allowed words";
+    case Kind::kStringMap: return "a map of names and values";
     case Kind::kStringList: break;
   }
   return "a list of strings";
@@ -70,6 +71,7 @@ class SettingReader {
 
   void read(const YamlNode& node) {
     if (setting_.kind == Kind::kStringList) return read_list(node);
+    if (setting_.kind == Kind::kStringMap) return read_map(node);
     if (!node.is_scalar()) return refuse_type(node);
     const auto text = expanded(node, place_);
     if (!text) return;
@@ -80,7 +82,8 @@ class SettingReader {
       case Kind::kDuration: return read_number(node, *text);
       case Kind::kChoice: return read_choice(node, *text);
       case Kind::kString:
-      case Kind::kStringList: break;
+      case Kind::kStringList:
+      case Kind::kStringMap: break;
     }
     if (accept(node, *text, place_)) setting_.store(*text);
   }
@@ -129,8 +132,24 @@ class SettingReader {
     return false;
   }
 
+  void read_map(const YamlNode& node) {
+    if (node.kind == YamlNode::Kind::kNull) return;
+    if (node.kind != YamlNode::Kind::kMap || node.entries.size() > kMaxListItems) return refuse_type(node);
+    std::map<std::string, std::string> values;
+    for (const auto& [key, value] : node.entries) {
+      const Place place = place_.key(key.text);
+      report_.remember_line(place, key.line);
+      if (!value.is_scalar())
+        report_.problem(value.line, place, shown(value) + " is not a value; allowed: text or a number");
+      else if (auto text = expanded(value, place); text && !values.emplace(key.text, *std::move(text)).second)
+        report_.problem(key.line, place, "the key '" + key.text + "' stands here twice; remove one");
+    }
+    setting_.store(std::move(values));
+  }
+
   void read_list(const YamlNode& node) {
     if (node.kind != YamlNode::Kind::kList || node.items.size() > kMaxListItems) return refuse_type(node);
+    if (node.items.size() < static_cast<std::size_t>(setting_.min)) return refuse(node, place_, "the list is empty");
     std::vector<std::string> items;
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       const Place place = place_.item(i);

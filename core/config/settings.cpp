@@ -18,6 +18,12 @@ constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kGiB = 1 << 30;
 using Kind = Setting::Kind;
 
+std::string list_text(const std::vector<std::string>& items) {
+  std::string text = "[";
+  for (const auto& item : items) text.append(text.size() > 1 ? ", " : "").append("\"").append(item).append("\"");
+  return text + "]";
+}
+
 Setting flag(std::string_view key, bool& target, std::string_view meaning) {
   return {key, Kind::kBool, target ? "true" : "false", meaning, [&target](const SettingValue& value) { target = std::get<bool>(value); }};
 }
@@ -62,6 +68,16 @@ Setting choice(std::string_view key, std::string_view value, std::vector<std::st
   return setting;
 }
 
+/// `accepts` is asked about each one.
+Setting string_list(std::string_view key, std::vector<std::string>& target, std::string_view allowed, bool (*accepts)(const std::string&),
+                    std::string_view meaning) {
+  Setting setting{key, Kind::kStringList, list_text(target), meaning,
+                  [&target](const SettingValue& value) { target = std::get<std::vector<std::string>>(value); }};
+  setting.allowed = allowed;
+  setting.accepts = accepts;
+  return setting;
+}
+
 Setting with_default(Setting setting, std::string_view text) {
   setting.value = text;
   return setting;
@@ -73,10 +89,9 @@ Setting required(Setting setting) {
   return setting;
 }
 
-std::string list_text(const std::vector<std::string>& items) {
-  std::string text = "[";
-  for (const auto& item : items) text.append(text.size() > 1 ? ", " : "").append("\"").append(item).append("\"");
-  return text + "]";
+Setting at_least_one(Setting setting) {
+  setting.min = 1;
+  return setting;
 }
 
 }  // namespace
@@ -104,7 +119,8 @@ std::string allowed_text(const Setting& setting) {
     case Kind::kDuration: return format_duration(milliseconds(setting.min)) + " to " + format_duration(milliseconds(setting.max));
     case Kind::kChoice: return join(setting.choices);
     case Kind::kString:
-    case Kind::kStringList: break;
+    case Kind::kStringList:
+    case Kind::kStringMap: break;
   }
   return std::string(setting.allowed);
 }
@@ -130,17 +146,15 @@ Section file_section(Config& config) {
           {"rest", "map", "The REST API."},
           {"log", "map", "The log."},
           {"cluster", "map", "One machine or many."},
-          {"queue", "map", "The embedded queue."},
+          {"zookeeper", "map", "The ensemble that keeps the state, of mode `distributed`."},
+          {"redis", "map", "The Redis that carries hints and bulk state, of mode `distributed`."},
+          {"kafka", "map", "The brokers that hold the queue, of mode `distributed`."},
+          {"queue", "map", "The queue, in either mode."},
           {"extensions", "list of maps", "The services this daemon runs, one entry each. At most 256."},
       }};
 }
 
 Section rest_section(RestConfig& rest) {
-  Setting allow_from{"allow_from", Kind::kStringList, list_text(rest.allow_from),
-                     "Who may call, besides this machine itself: peer addresses or ranges. Empty: nobody else. Others get 403.",
-                     [&rest](const SettingValue& value) { rest.allow_from = std::get<std::vector<std::string>>(value); }};
-  allow_from.allowed = "addresses such as \"10.1.2.3\" or ranges such as \"10.1.0.0/16\"; at most 1024";
-  allow_from.accepts = is_address_range;
   return {"rest",
           "The REST API, for operators, scripts and the CLI.",
           {
@@ -153,7 +167,9 @@ Section rest_section(RestConfig& rest) {
               duration("read_timeout", rest.read_timeout, 100, kHour, "A request must have arrived whole within it, else 408."),
               duration("idle_timeout", rest.idle_timeout, 100, kDay, "A kept-alive connection without a request is closed after it."),
               duration("request_timeout", rest.request_timeout, 100, kHour, "A request that is not answered within it is answered 503."),
-              std::move(allow_from),
+              string_list("allow_from", rest.allow_from, "addresses such as \"10.1.2.3\" or ranges such as \"10.1.0.0/16\"; at most 1024",
+                          is_address_range,
+                          "Who may call, besides this machine itself: peer addresses or ranges. Empty: nobody else. Others get 403."),
           }};
 }
 
@@ -182,20 +198,91 @@ Section cluster_section(ClusterConfig& cluster) {
       "One machine, or many.",
       {
           choice("mode", cluster.mode == ClusterConfig::Mode::kEmbedded ? "embedded" : "distributed", {"embedded", "distributed"}, set_mode,
-                 "`embedded` needs no server: SQLite in `data_dir` holds state and queue. `distributed` (ZooKeeper, Redis, Kafka) is not "
-                 "in this version."),
+                 "`embedded` needs no server: SQLite in `data_dir` holds state and queue. `distributed` shares them between any number "
+                 "of nodes by ZooKeeper, Redis and Kafka."),
           string("base_path", cluster.base_path, "an absolute path such as /backbeat", is_state_path,
                  "Below which path of the state store everything is kept."),
       }};
 }
 
+Section zookeeper_section(ZookeeperConfig& zookeeper) {
+  const auto set_access = [&zookeeper](const std::string& access) { zookeeper.only_creator = access == "creator"; };
+  return {
+      "zookeeper",
+      "The ensemble that keeps desired states, presence, leases and checkpoints. Of mode `distributed`.",
+      {
+          at_least_one(string_list("servers", zookeeper.servers, "\"host:port\", at least one", is_endpoint, "The ensemble.")),
+          string("chroot", zookeeper.chroot, "empty, or an absolute path such as /site-a", is_chroot,
+                 "Where `cluster.base_path` starts; made if missing."),
+          duration("session_timeout", zookeeper.session_timeout, kSecond, 5 * 60 * kSecond,
+                   "A node that is silent for so long counts no more, and its leases move on. The ensemble has bounds of its own."),
+          duration("operation_timeout", zookeeper.operation_timeout, 100, 60 * kSecond, "How long one read or write may take."),
+          string("user", zookeeper.user, "any", nullptr, "User of the digest scheme; empty: no authentication."),
+          string("password", zookeeper.password, "any", nullptr, "Its password; use `${env:NAME}` or `${file:PATH}`."),
+          choice("access", zookeeper.only_creator ? "creator" : "anyone", {"anyone", "creator"}, set_access,
+                 "Who may read and write what is made: `creator` is `user` only, which also a Backbeat beside us would then need to be."),
+      }};
+}
+
+Section redis_section(RedisConfig& redis) {
+  return {"redis",
+          "The Redis that carries hints between nodes, and keeps failed records, the audit trail and what plugins keep per object. Of mode "
+          "`distributed`.",
+          {
+              at_least_one(string_list("servers", redis.servers, "\"host:port\" or \"unix:/path\", at least one", is_endpoint_or_socket,
+                                       "The first that answers is used. With `sentinel_master`: the Sentinels.")),
+              string("sentinel_master", redis.sentinel_master, "any", nullptr, "The master that Sentinels watch; empty: no Sentinels."),
+              string("sentinel_user", redis.sentinel_user, "any", nullptr, "ACL user for the Sentinels; empty: the default user."),
+              string("sentinel_password", redis.sentinel_password, "any", nullptr, "Its password; empty: none."),
+              string("user", redis.user, "any", nullptr, "ACL user; empty: the default user."),
+              string("password", redis.password, "any", nullptr, "Its password; use `${env:NAME}` or `${file:PATH}`. Empty: none."),
+              integer("database", redis.database, 0, 1'000'000, "Number of the database for keys; channels have none."),
+              string("channel_prefix", redis.channel_prefix, "at most 64 bytes", is_key_prefix,
+                     "Stands before every channel; Backbeat has none."),
+              string("key_prefix", redis.key_prefix, "at most 64 bytes", is_key_prefix,
+                     "Stands before every key: clusters that share a Redis need different ones."),
+              duration("ping_interval", redis.ping_interval, 100, kHour,
+                       "A connection that is silent is probed after it, and given up after twice as long."),
+              duration("operation_timeout", redis.operation_timeout, 100, 60 * kSecond, "How long connecting, or one read, may take."),
+              size("write_buffer", redis.write_buffer_bytes, kMiB, 4 * kGiB,
+                   "Writes that wait for Redis; nothing new is taken when it is full."),
+          }};
+}
+
+Section kafka_section(KafkaConfig& kafka) {
+  Setting properties{"properties", Kind::kStringMap, "{}",
+                     "Any property of librdkafka, such as `security.protocol`, `sasl.*`, `ssl.*` or `compression.type`; they win over "
+                     "what Fermata sets.",
+                     [&kafka](const SettingValue& value) { kafka.properties = std::get<std::map<std::string, std::string>>(value); }};
+  properties.allowed = "names and values; at most 1024";
+  return {"kafka",
+          "The brokers that hold the queue, from version 0.11 on. Of mode `distributed`.",
+          {
+              at_least_one(string_list("brokers", kafka.brokers, "\"host:port\", at least one", is_endpoint, "Some of the brokers.")),
+              string("topic_prefix", kafka.topic_prefix, "letters, digits, '.', '_', '-'; at most 64", is_topic_prefix,
+                     "Stands before every topic and consumer group: clusters that share brokers need different ones. Backbeat has none."),
+              integer("replication_factor", kafka.replication_factor, 0, 1'000,
+                      "Copies of topics that are made on demand; 0: the brokers' default (before Kafka 2.4: 1)."),
+              flag("static_membership", kafka.static_membership,
+                   "Whether a node that restarts within `session_timeout` gets its partitions back without a rebalance."),
+              duration("session_timeout", kafka.session_timeout, kSecond, 30 * 60 * kSecond,
+                       "A node that is silent for so long loses its partitions to the others. The brokers have bounds of their own."),
+              duration("commit_interval", kafka.commit_interval, 10, 60 * kSecond, "How often offsets are committed."),
+              size("prefetch", kafka.prefetch_bytes, 64 * kKiB, 4 * kGiB, "What each consumer reads ahead, also while it is paused."),
+              std::move(properties),
+          }};
+}
+
 Section queue_section(QueueConfig& queue) {
   return {
       "queue",
-      "The embedded queue.",
+      "The queue, in either mode. Topics that are there already stay as they are.",
       {
           integer("partitions", queue.partitions, 1, 1'024, "Partitions of topics that are made on demand."),
-          duration("retention", queue.retention, kSecond, 3'650 * kDay, "How long records wait for a consumer group that is not active."),
+          duration(
+              "retention", queue.retention, kSecond, 3'650 * kDay,
+              "How long records wait for a consumer group: embedded for one that is not active, in Kafka for any. Longer than the longest "
+              "pause."),
           size("producer_buffer", queue.producer_buffer_bytes, kMiB, 4 * kGiB,
                "Records that producers have handed over and that are not written yet."),
       }};

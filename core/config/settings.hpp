@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -12,11 +13,11 @@
 
 namespace fermata::config {
 
-using SettingValue = std::variant<bool, std::int64_t, std::string, std::vector<std::string>>;
+using SettingValue = std::variant<bool, std::int64_t, std::string, std::vector<std::string>, std::map<std::string, std::string>>;
 
-/// One key with a scalar or a list of strings.
+/// One key with a scalar, a list of strings, or a map of strings.
 struct Setting {
-  enum class Kind { kBool, kInteger, kSize, kDuration, kString, kChoice, kStringList };
+  enum class Kind { kBool, kInteger, kSize, kDuration, kString, kChoice, kStringList, kStringMap };
 
   std::string_view key;
   Kind kind;
@@ -53,6 +54,9 @@ Section file_section(Config& config);
 Section rest_section(RestConfig& rest);
 Section log_section(LogConfig& log);
 Section cluster_section(ClusterConfig& cluster);
+Section zookeeper_section(ZookeeperConfig& zookeeper);
+Section redis_section(RedisConfig& redis);
+Section kafka_section(KafkaConfig& kafka);
 Section queue_section(QueueConfig& queue);
 Section extension_section(ExtensionConfig& extension);
 Section location_section(LocationConfig& location);

@@ -65,13 +65,13 @@ Instance::Instance(Setup setup, PluginHost::Dependencies dependencies, Graveyard
       deps_(dependencies),
       graveyard_(graveyard),
       locations_(names_of(setup_.extension)),
-      notes_(deps_.pipelines.control),
+      notes_(deps_.control),
       pipelines_(setup_.service.name, setup_.state_path, pipeline_options(setup_.extension.pipeline), deps_.pipelines),
       bridge_(setup_.manifest.name, setup_.service.name, name_set(setup_.extension),
               {pipelines_, deps_.pipelines.kv, deps_.pipelines.workers, deps_.pipelines.clock, deps_.pipelines.log, deps_.pipelines.metrics,
                deps_.routes}),
       calls_(setup_.functions, setup_.manifest.name),
-      watch_(deps_.pipelines.control, deps_.pipelines.clock, [this](const Hook& hook, bool hung) { overran(hook, hung); }),
+      watch_(deps_.control, deps_.pipelines.clock, [this](const Hook& hook, bool hung) { overran(hook, hung); }),
       hooks_("plugin/" + setup_.service.name) {
   pipelines_.on_change([this](std::string_view location) { notes_.note(location); });
 }
@@ -146,7 +146,7 @@ void Instance::retry_start(const Status& why) {
   const auto delay = backoff(++start_attempts_, kStartRetryFirst, kStartRetryMax);
   deps_.pipelines.log.warn(bridge_.component, fmt::format("{}; next attempt in {} ms", why.message(), delay.count()));
   enter(Phase::kStarting, why.message());
-  deps_.pipelines.control.post_after(delay, [weak = weak_from_this()] {
+  deps_.control.post_after(delay, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->start();
   });
 }
@@ -208,7 +208,7 @@ void Instance::run_hook(const LocationTable::Job& job) {
 }
 
 void Instance::schedule_round() {
-  deps_.pipelines.control.post_after(kRoundInterval, [weak = weak_from_this()] {
+  deps_.control.post_after(kRoundInterval, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self == nullptr || self->stopping_) return;
     if (!self->round_posted_.exchange(true)) self->hooks_.post([instance = self.get()] { instance->round(); });

@@ -44,6 +44,7 @@ class PluginHost {
   struct Dependencies {
     pipeline::ServicePipelines::Dependencies pipelines;
     HttpRoutes& routes;
+    Executor& control;  ///< timers and notes run here, which never wait for I/O
   };
   struct Options {
     std::string plugin_dir;

@@ -23,7 +23,7 @@ class HostView {
   virtual std::vector<control::PluginView> plugins() const = 0;
   /// Not ready: why, one sentence per reason ("state store: ... since ..."). Empty: ready.
   virtual std::vector<std::string> not_ready() const = 0;
-  // These block for I/O: call them on the control executor. kNotFound: no such service here.
+  // These block for I/O: call them on ApiDependencies::executor. kNotFound: no such service here.
   virtual Result<std::vector<pipeline::FailedRecord>> failed(std::string_view service, std::string_view location, std::string_view after,
                                                              std::size_t limit) = 0;
   virtual Result<std::size_t> retry_failed(std::string_view service, std::string_view location, const std::vector<std::string>& ids) = 0;
@@ -36,7 +36,7 @@ struct ApiDependencies {
   Fanout& fanout;
   Queue& queue;
   telemetry::Metrics& metrics;
-  Executor& executor;  ///< the control executor, for what blocks
+  Executor& executor;  ///< for what blocks; not the control executor, which must not wait for a queue that is away
   const Clock& clock;
   bool embedded = true;  ///< what healthcheck says of ZooKeeper and Kafka is then made up of the embedded adapters
 };

@@ -93,7 +93,7 @@ class House {
     limits.private_dir = dir / "private";
     limits.base_path = "/backbeat";
     host = std::make_unique<plugin::PluginHost>(
-        limits, plugin::PluginHost::Dependencies{{queue, kv, store, leases, workers, control, clock, log, metrics}, routes});
+        limits, plugin::PluginHost::Dependencies{{queue, kv, store, leases, workers, control, clock, log, metrics}, routes, control});
   }
   ~House() {
     EXPECT_TRUE(eventually([this] { return host->stuck() == 0; })) << "a plugin still hangs: its test did not release it";

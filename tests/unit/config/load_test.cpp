@@ -14,6 +14,8 @@ namespace {
 using fermata::testing::TempFolder;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 using namespace std::chrono_literals;
 
 class Load : public ::testing::Test {
@@ -46,6 +48,7 @@ TEST_F(Load, AFileWithoutSettingsHasTheDefaults) {
 }
 
 TEST_F(Load, EverySectionIsRead) {
+  ASSERT_EQ(setenv("FERMATA_TEST_SECRET", "hidden", 1), 0);
   const auto config = loaded(R"(
 node_id: node-7
 data_dir: data
@@ -53,7 +56,14 @@ plugin_dir: /opt/plugins
 shutdown_timeout: 90s
 rest: {address: "::", port: 0, max_body_bytes: 2MiB, read_timeout: 500ms, allow_from: ["10.0.0.0/8", "::1"]}
 log: {level: debug, format: json, file: fermata.log}
-cluster: {mode: embedded, base_path: /backbeattest}
+cluster: {mode: distributed, base_path: /backbeattest}
+zookeeper: {servers: ["zk-1:2181", "[::1]:2182"], chroot: /site, session_timeout: 4s, user: fermata, password: secret, access: creator}
+redis: {servers: ["unix:/run/redis.sock"], sentinel_master: main, database: 3, key_prefix: "x:"}
+kafka:
+  brokers: [kafka-1:9092]
+  replication_factor: 3
+  static_membership: false
+  properties: {security.protocol: SASL_SSL, sasl.password: "${env:FERMATA_TEST_SECRET}", linger.ms: 20}
 queue: {partitions: 16, retention: 1h, producer_buffer: 128MiB}
 )");
   EXPECT_EQ(config.node_id, "node-7");
@@ -67,7 +77,21 @@ queue: {partitions: 16, retention: 1h, producer_buffer: 128MiB}
   EXPECT_EQ(config.log.level, "debug");
   EXPECT_TRUE(config.log.json);
   EXPECT_EQ(config.log.file, (folder_.path() / "fermata.log").string());
+  EXPECT_EQ(config.cluster.mode, ClusterConfig::Mode::kDistributed);
   EXPECT_EQ(config.cluster.base_path, "/backbeattest");
+  EXPECT_THAT(config.zookeeper.servers, ElementsAre("zk-1:2181", "[::1]:2182"));
+  EXPECT_EQ(config.zookeeper.chroot, "/site");
+  EXPECT_EQ(config.zookeeper.session_timeout, 4s);
+  EXPECT_EQ(config.zookeeper.password, "secret");
+  EXPECT_TRUE(config.zookeeper.only_creator);
+  EXPECT_THAT(config.redis.servers, ElementsAre("unix:/run/redis.sock"));
+  EXPECT_EQ(config.redis.sentinel_master, "main");
+  EXPECT_EQ(config.redis.database, 3);
+  EXPECT_EQ(config.redis.key_prefix, "x:");
+  EXPECT_EQ(config.kafka.replication_factor, 3);
+  EXPECT_FALSE(config.kafka.static_membership);
+  EXPECT_THAT(config.kafka.properties,
+              UnorderedElementsAre(Pair("security.protocol", "SASL_SSL"), Pair("sasl.password", "hidden"), Pair("linger.ms", "20")));
   EXPECT_EQ(config.queue.partitions, 16);
   EXPECT_EQ(config.queue.retention, 1h);
   EXPECT_EQ(config.queue.producer_buffer_bytes, 128u << 20);
