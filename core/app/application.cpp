@@ -1,5 +1,10 @@
 #include "app/application.hpp"
 
+#include "adapters/embedded/data_dir_lock.hpp"
+#include "adapters/embedded/embedded.hpp"
+#include "adapters/kafka/kafka.hpp"
+#include "adapters/redis/redis.hpp"
+#include "adapters/zookeeper/zookeeper.hpp"
 #include "app/service_names.hpp"
 #include "app/version.hpp"
 #include "base/time_format.hpp"
@@ -12,6 +17,7 @@
 #include <cstdio>
 #include <fstream>
 #include <future>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -29,7 +35,7 @@ telemetry::Log::Options log_options(const config::LogConfig& config) {
   return options;
 }
 
-embedded::Backend::Options backend_options(const config::Config& config) {
+embedded::Backend::Options embedded_options(const config::Config& config) {
   embedded::Backend::Options options;
   options.data_dir = config.data_dir;
   options.node_id = config.node_id;
@@ -38,6 +44,51 @@ embedded::Backend::Options backend_options(const config::Config& config) {
   options.producer_buffer_bytes = config.queue.producer_buffer_bytes;
   return options;
 }
+
+zookeeper::Backend::Options zookeeper_options(const config::Config& config) {
+  return {.servers = config.zookeeper.servers,
+          .chroot = config.zookeeper.chroot,
+          .node_id = config.node_id,
+          .session_timeout = config.zookeeper.session_timeout,
+          .operation_timeout = config.zookeeper.operation_timeout,
+          .user = config.zookeeper.user,
+          .password = config.zookeeper.password,
+          .only_creator = config.zookeeper.only_creator};
+}
+
+redis::Backend::Options redis_options(const config::Config& config) {
+  return {.servers = config.redis.servers,
+          .sentinel_master = config.redis.sentinel_master,
+          .sentinel_user = config.redis.sentinel_user,
+          .sentinel_password = config.redis.sentinel_password,
+          .user = config.redis.user,
+          .password = config.redis.password,
+          .database = config.redis.database,
+          .channel_prefix = config.redis.channel_prefix,
+          .key_prefix = config.redis.key_prefix,
+          .ping_interval = config.redis.ping_interval,
+          .operation_timeout = config.redis.operation_timeout,
+          .write_buffer_bytes = config.redis.write_buffer_bytes};
+}
+
+kafka::Backend::Options kafka_options(const config::Config& config) {
+  kafka::Backend::Options options;
+  options.brokers = config.kafka.brokers;
+  options.node_id = config.node_id;
+  options.topic_prefix = config.kafka.topic_prefix;
+  options.partitions = config.queue.partitions;
+  if (config.kafka.replication_factor > 0) options.replication_factor = config.kafka.replication_factor;
+  options.retention = config.queue.retention;
+  options.commit_interval = config.kafka.commit_interval;
+  options.session_timeout = config.kafka.session_timeout;
+  options.static_membership = config.kafka.static_membership;
+  options.producer_buffer_bytes = config.queue.producer_buffer_bytes;
+  options.prefetch_bytes = config.kafka.prefetch_bytes;
+  options.properties = config.kafka.properties;
+  return options;
+}
+
+constexpr std::size_t kBlockingThreads = 2;
 
 std::string file_identity(const std::string& file) {
   struct stat info = {};
@@ -51,10 +102,53 @@ std::string health_text(std::string_view name, const Health& health) {
 
 }  // namespace
 
+/// The ports, by the adapters that the configuration names. Those below may use those above.
+struct Application::Backend {
+  std::unique_ptr<embedded::Backend> embedded;
+
+  std::optional<embedded::DataDirLock> data_dir;
+  std::unique_ptr<zookeeper::Backend> zookeeper;
+  std::unique_ptr<redis::Backend> redis;
+  std::unique_ptr<kafka::Backend> kafka;
+
+  StateStore& state() { return embedded ? embedded->state() : zookeeper->state(); }
+  Leases& leases() { return embedded ? embedded->leases() : zookeeper->leases(); }
+  Fanout& fanout() { return embedded ? embedded->fanout() : redis->fanout(); }
+  KeyValueStore& kv() { return embedded ? embedded->kv() : redis->kv(); }
+  Queue& queue() { return embedded ? embedded->queue() : kafka->queue(); }
+};
+
+Result<std::unique_ptr<Application::Backend>> Application::open_backend(const config::Config& config, const Clock& clock,
+                                                                        telemetry::Log& log) {
+  auto backend = std::make_unique<Backend>();
+  if (config.cluster.mode == config::ClusterConfig::Mode::kEmbedded) {
+    auto embedded = embedded::Backend::open(embedded_options(config), clock, log);
+    if (!embedded) return embedded.status();
+    backend->embedded = std::move(*embedded);
+    return backend;
+  }
+  auto data_dir = embedded::DataDirLock::take(config.data_dir, clock);
+  if (!data_dir) return data_dir.status();
+  backend->data_dir.emplace(std::move(*data_dir));
+  auto zookeeper = zookeeper::Backend::open(zookeeper_options(config), clock, log);
+  if (!zookeeper) return zookeeper.status();
+  backend->zookeeper = std::move(*zookeeper);
+  auto redis = redis::Backend::open(redis_options(config), clock, log);
+  if (!redis) return redis.status();
+  backend->redis = std::move(*redis);
+  auto options = kafka_options(config);
+  // What is given up must be kept before its offset is committed.
+  options.after_writes = [&store = *backend->redis](std::function<void()> done) { store.after_writes(std::move(done)); };
+  auto kafka = kafka::Backend::open(std::move(options), clock, log);
+  if (!kafka) return kafka.status();
+  backend->kafka = std::move(*kafka);
+  return backend;
+}
+
 Result<std::unique_ptr<Application>> Application::start(config::Config config) {
   auto log = std::make_unique<telemetry::Log>(log_options(config.log));
   auto clock = std::make_unique<SystemClock>();
-  auto backend = embedded::Backend::open(backend_options(config), *clock, *log);
+  auto backend = open_backend(config, *clock, *log);
   if (!backend) return backend.status();
   std::unique_ptr<Application> application(new Application(std::move(config), std::move(clock), std::move(log), std::move(*backend)));
   if (const Status built = application->build(); !built) return built;
@@ -68,12 +162,13 @@ Result<std::unique_ptr<Application>> Application::start(config::Config config) {
 }
 
 Application::Application(config::Config config, std::unique_ptr<Clock> clock, std::unique_ptr<telemetry::Log> log,
-                         std::unique_ptr<embedded::Backend> backend)
+                         std::unique_ptr<Backend> backend)
     : config_(std::move(config)),
       clock_(std::move(clock)),
       log_(std::move(log)),
       backend_(std::move(backend)),
       control_executor_("control", 1),
+      blocking_executor_("blocking", kBlockingThreads),
       workers_("worker", std::max(2u, std::thread::hardware_concurrency())) {}
 
 // The server binds first: the port that it gets is what other nodes are told.
@@ -90,11 +185,18 @@ Status Application::build() {
   plugin_host_ = std::make_unique<plugin::PluginHost>(
       plugin::PluginHost::Options{
           .plugin_dir = config_.plugin_dir, .private_dir = config_.data_dir + "/plugins", .base_path = config_.cluster.base_path},
-      plugin::PluginHost::Dependencies{
-          {backend_->queue(), backend_->kv(), backend_->state(), backend_->leases(), workers_, control_executor_, *clock_, *log_, metrics_},
-          router_});
-  const rest::ApiDependencies api{*control_,         *this,    backend_->state(), backend_->fanout(),
-                                  backend_->queue(), metrics_, control_executor_, *clock_};
+      plugin::PluginHost::Dependencies{{backend_->queue(), backend_->kv(), backend_->state(), backend_->leases(), workers_,
+                                        blocking_executor_, *clock_, *log_, metrics_},
+                                       router_, control_executor_});
+  const rest::ApiDependencies api{*control_,
+                                  *this,
+                                  backend_->state(),
+                                  backend_->fanout(),
+                                  backend_->queue(),
+                                  metrics_,
+                                  blocking_executor_,
+                                  *clock_,
+                                  backend_->embedded != nullptr};
   rest::add_backbeat_routes(router_, api);
   rest::add_v1_routes(router_, api);
   return Status::ok();
@@ -272,6 +374,7 @@ Status Application::stop() {
     return {Code::kDeadlineExceeded, fmt::format("{} plugin instances still hang", stuck)};
   }
   control_executor_.stop();
+  blocking_executor_.stop();
   workers_.stop();
   return result;
 }

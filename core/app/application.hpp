@@ -1,6 +1,5 @@
 #pragma once
 
-#include "adapters/embedded/embedded.hpp"
 #include "base/clock.hpp"
 #include "base/worker_pool.hpp"
 #include "config/config.hpp"
@@ -24,8 +23,8 @@ namespace fermata::app {
 
 /// The daemon: everything, wired. Members stand in the order in which they are made; destruction is the reverse.
 ///
-///     config -> log, metrics -> backend (state, fan-out, leases, queue, kv)
-///            -> executors (control, workers) -> control plane -> plugins -> router -> HTTP server
+///     config -> log, metrics -> backend (state, leases, fan-out, kv, queue: embedded, or ZooKeeper, Redis and Kafka)
+///            -> executors (control, blocking, workers) -> control plane -> plugins -> router -> HTTP server
 ///
 /// Lifecycle: start -> (reload | reopen_logs)* -> stop -> destroy. Threads: those four from one thread; HostView [any].
 class Application final : public rest::HostView {
@@ -64,8 +63,10 @@ class Application final : public rest::HostView {
     control::PluginView failed;  // what is shown then
   };
 
-  Application(config::Config config, std::unique_ptr<Clock> clock, std::unique_ptr<telemetry::Log> log,
-              std::unique_ptr<embedded::Backend> backend);
+  struct Backend;
+  static Result<std::unique_ptr<Backend>> open_backend(const config::Config& config, const Clock& clock, telemetry::Log& log);
+
+  Application(config::Config config, std::unique_ptr<Clock> clock, std::unique_ptr<telemetry::Log> log, std::unique_ptr<Backend> backend);
 
   Status build();
   using ExtensionIterator = std::vector<config::ExtensionConfig>::const_iterator;
@@ -85,8 +86,9 @@ class Application final : public rest::HostView {
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<telemetry::Log> log_;
   telemetry::Metrics metrics_;
-  std::unique_ptr<embedded::Backend> backend_;
-  WorkerPool control_executor_;
+  std::unique_ptr<Backend> backend_;
+  WorkerPool control_executor_;   // one thread, so that desired state is handled one thing after the other
+  WorkerPool blocking_executor_;  // what else waits for I/O, so that a pause does not wait for it
   WorkerPool workers_;
   rest::Router router_;
   std::unique_ptr<control::ControlPlane> control_;
