@@ -2,8 +2,11 @@
 # Installs what is missing, builds, and serves the quickstart: two filesystem targets that replicate a source folder.
 #   ./run.sh               serve in the foreground (Ctrl-C ends it)
 #   ./run.sh --demo        tell the whole story unattended, check each step, exit with the result
+#   ./run.sh --cluster     serve three nodes that share ZooKeeper, Redis and Kafka, all started here (Ctrl-C ends all)
 #   ./run.sh --build-only  stop after the build
 # FERMATA_QUICKSTART_DIR: where sources, targets and state live (default build/quickstart; --demo uses a fresh one).
+# FERMATA_CLUSTER_DIR: the same for --cluster (default build/cluster), emptied at each start, as the servers start empty.
+# FERMATA_PORTS: the ports of --cluster's nodes (default "8901 8902 8903").
 set -euo pipefail
 cd "$(dirname "$0")"
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true  # a clone elsewhere finds what was compiled here
@@ -12,11 +15,13 @@ mode=serve
 case "${1-}" in
   "") ;;
   --demo) mode=demo ;;
+  --cluster) mode=cluster ;;
   --build-only) mode=build ;;
-  *) echo "usage: ./run.sh [--demo | --build-only]" >&2; exit 2 ;;
+  *) echo "usage: ./run.sh [--demo | --cluster | --build-only]" >&2; exit 2 ;;
 esac
 
 packaging/install-deps.sh build
+if [ "$mode" = cluster ]; then packaging/install-deps.sh servers; fi
 if [ ! -f build/release/build.ninja ]; then
   cmake --preset release -G Ninja -Wno-dev >build.log.tmp 2>&1 || { cat build.log.tmp; rm -f build.log.tmp; exit 1; }
   rm -f build.log.tmp
@@ -27,6 +32,12 @@ cmake --build --preset release --target fermata shipped_plugins
 fermata=$PWD/build/release/bin/fermata
 if [ "$mode" = demo ]; then
   exec tests/functional/demo.sh "$fermata"
+fi
+if [ "$mode" = cluster ]; then
+  dir=$(realpath -m "${FERMATA_CLUSTER_DIR:-build/cluster}")
+  rm -rf "$dir"/node-* "$dir"/{source,paris,london}
+  echo "starting Redis, ZooKeeper and Kafka"
+  exec /usr/bin/python3 tests/support/servers.py run -- tests/support/serve_cluster.sh "$fermata" "$dir"
 fi
 
 export FERMATA_QUICKSTART_DIR=$(realpath -m "${FERMATA_QUICKSTART_DIR:-build/quickstart}")
