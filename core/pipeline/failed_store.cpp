@@ -23,6 +23,7 @@ constexpr std::size_t kPartBytes = 250u << 10;
 constexpr std::size_t kMaxParts = 64;
 // Entries read at a time to count them: at most 25 MiB.
 constexpr std::size_t kCountPage = 100;
+constexpr char kAfterSlash = '/' + 1;
 
 // A line of JSON, then the record's key and value as they are, since both may be any bytes.
 std::string encode(const FailedRecord& record) {
@@ -80,18 +81,26 @@ std::string FailedStore::make_key(std::string_view location, std::string_view id
 
 std::string FailedStore::part_prefix(std::string_view key) { return fmt::format("{}/", key); }
 
-Status FailedStore::count_stored(std::string_view location) {
-  const std::string prefix = make_key(location, {});
-  std::string after;
-  for (std::size_t seen = 0; seen < kMaxCounted;) {
-    auto entries = kv_.scan(space_, prefix, after, kCountPage);
-    if (!entries) return entries.status();
-    for (const auto& [key, text] : *entries) learn(location, std::string_view(key).substr(prefix.size()));
-    if (entries->size() < kCountPage) break;
-    seen += entries->size();
-    after = std::move(entries->back().first);
+Result<bool> FailedStore::count_page() {
+  if (counted_to_.empty()) {
+    const std::lock_guard lock(mutex_);
+    found_.clear();
   }
-  return Status::ok();
+  const auto entries = kv_.scan(space_, {}, counted_to_, kCountPage);
+  if (!entries) return entries.status();
+  for (const auto& [key, text] : *entries) {
+    const auto slash = std::min(key.find('/'), key.size() - 1);
+    counted_to_ = key;
+    const std::string encoded = key.substr(0, slash);
+    if (learn(percent_decode(encoded).value_or(encoded), std::string_view(key).substr(slash + 1))) continue;
+    counted_to_ = encoded + kAfterSlash;  // enough of this location
+    return true;
+  }
+  if (entries->size() == kCountPage) return true;
+  counted_to_.clear();
+  const std::lock_guard lock(mutex_);
+  known_ = std::exchange(found_, {});
+  return false;
 }
 
 std::int64_t FailedStore::count(std::string_view location) const {
@@ -100,17 +109,25 @@ std::int64_t FailedStore::count(std::string_view location) const {
   return known == known_.end() ? 0 : static_cast<std::int64_t>(known->second.size());
 }
 
-void FailedStore::learn(std::string_view location, std::string_view id) {
+bool FailedStore::add(Known& known, std::string_view location, std::string_view id) {
+  auto ids = known.find(location);
+  if (ids == known.end()) ids = known.try_emplace(std::string(location)).first;
+  if (ids->second.size() >= kMaxCounted) return false;
+  ids->second.insert(std::hash<std::string_view>{}(id));
+  return true;
+}
+
+// False: no more of this location are counted.
+bool FailedStore::learn(std::string_view location, std::string_view id) {
   const std::lock_guard lock(mutex_);
-  auto known = known_.find(location);
-  if (known == known_.end()) known = known_.emplace(location, Known()).first;
-  if (known->second.size() < kMaxCounted) known->second.insert(std::hash<std::string_view>{}(id));
+  add(known_, location, id);
+  return add(found_, location, id);
 }
 
 void FailedStore::forget(std::string_view location, std::string_view id) {
   const std::lock_guard lock(mutex_);
-  const auto known = known_.find(location);
-  if (known != known_.end()) known->second.erase(std::hash<std::string_view>{}(id));
+  for (auto* known : {&known_, &found_})
+    if (const auto ids = known->find(location); ids != known->end()) ids->second.erase(std::hash<std::string_view>{}(id));
 }
 
 Status FailedStore::put(std::string_view location, const FailedRecord& record) {
@@ -149,8 +166,10 @@ Result<std::optional<FailedRecord>> FailedStore::get(std::string_view location, 
   if (!entry) return entry.status();
   if (!entry->has_value()) return std::optional<FailedRecord>();
   auto record = read(id, key, std::move(**entry));
-  if (!record) return record.status();
-  return std::optional(std::move(*record));
+  if (record) return std::optional(std::move(*record));
+  // Another node may have removed it while its parts were read.
+  if (entry = kv_.get(space_, key); entry && !entry->has_value()) return std::optional<FailedRecord>();
+  return record.status();
 }
 
 Result<std::vector<FailedRecord>> FailedStore::list(std::string_view location, std::string_view after_id, std::size_t limit) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "ports/queue.hpp"
 
 #include <cstddef>
@@ -20,6 +21,8 @@ struct Entry {
   std::uint32_t deliveries = 0;  ///< begun
   std::uint32_t postponed = 0;   ///< those that were not the record's fault, and do not count as attempts
   bool revoked = false;          ///< its partition was taken away while it was in flight
+  SteadyTime since = {};         ///< when the last delivery began
+  bool stuck = false;            ///< that delivery takes too long
 
   std::uint32_t attempts() const { return deliveries - postponed; }
 };
@@ -53,6 +56,10 @@ class KeyLanes {
   /// Its lane waits.
   void hold(Entry& entry);
 
+  /// Calls visit(entry) for each.
+  template <typename Visit>
+  void visit_in_flight(Visit visit);
+
   /// A held entry takes its turn again.
   void release(Entry& entry);
 
@@ -79,6 +86,12 @@ class KeyLanes {
   std::size_t waiting_ = 0;
   std::size_t waiting_bytes_ = 0;
 };
+
+template <typename Visit>
+void KeyLanes::visit_in_flight(Visit visit) {
+  for (auto& [hash, lane] : lanes_)
+    if (lane.state == Lane::State::kInFlight) visit(lane.entries.front());
+}
 
 template <typename BeforeDrop>
 void KeyLanes::revoke(std::int32_t partition, BeforeDrop before_drop) {

@@ -1,6 +1,7 @@
 #include "pipeline/processor_pipeline.hpp"
 
 #include "base/random.hpp"
+#include "base/time_format.hpp"
 
 #include <fmt/format.h>
 
@@ -17,6 +18,9 @@ constexpr int kRunLength = 256;
 constexpr std::string_view kCanaryKey = "canary";
 // How long close waits for calls that should return at once.
 constexpr std::chrono::seconds kCallPatience{1};
+// Of stuck records that are found together, so many are named in the log, with so much of their keys.
+constexpr std::size_t kMaxNamed = 20;
+constexpr std::size_t kMaxNamedKey = 128;
 
 }  // namespace
 
@@ -106,6 +110,7 @@ bool ProcessorPipeline::step() {
   if (!has_room() || !gate_.try_enter()) return false;
   Entry& entry = lanes_.next();
   if (entry.deliveries > 1) --retrying_;
+  entry.since = context_->deps.clock.steady();
   ++in_flight_;
   in_flight_bytes_ += entry.record.bytes();
   lock.unlock();
@@ -125,7 +130,7 @@ void ProcessorPipeline::end_run() {
 bool ProcessorPipeline::has_work() const {
   const bool open = gate_.is_open();
   const bool commit_due = dirty_ && (is_quiet() || !ticking_);
-  const bool report_due = last_error_.is_news || is_quiet() != reported_quiet_;
+  const bool report_due = last_error_.is_news || stuck_is_news_ || is_quiet() != reported_quiet_;
   return retry_due_ || open != consumer_open_ || wants_poll() || (open && has_room()) || commit_due || report_due;
 }
 
@@ -228,7 +233,9 @@ void ProcessorPipeline::report() {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
-    changed = std::exchange(last_error_.is_news, false) || is_quiet() != reported_quiet_;
+    changed = is_quiet() != reported_quiet_;
+    changed = std::exchange(last_error_.is_news, false) || changed;
+    changed = std::exchange(stuck_is_news_, false) || changed;
     reported_quiet_ = is_quiet();
     commit_now = dirty_ && is_quiet();
     if (dirty_ && !commit_now && !std::exchange(ticking_, true)) context_->ticker.add(weak_from_this());
@@ -299,6 +306,7 @@ void ProcessorPipeline::settle(Entry& entry, Outcome outcome, std::string_view t
   if (closed_) return;
   --in_flight_;
   in_flight_bytes_ -= entry.record.bytes();
+  if (std::exchange(entry.stuck, false)) name_stuck();
   if (outcome != Outcome::kDone) last_error_.set(text, context_->deps.clock.now());
   if (outcome == Outcome::kRetry || outcome == Outcome::kPostpone) {
     ++(outcome == Outcome::kRetry ? totals_.retried : totals_.postponed);
@@ -323,6 +331,59 @@ void ProcessorPipeline::settle(Entry& entry, Outcome outcome, std::string_view t
   }
   schedule();
   if (in_flight_ == 0) idle_.notify_all();
+}
+
+void ProcessorPipeline::look_for_stuck() {
+  std::vector<QueueRecord> found;  // with a part of the key, and no value
+  std::size_t more = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || in_flight_ == 0) return;
+    const SteadyTime bound = context_->deps.clock.steady() - context_->options.stuck_after;
+    lanes_.visit_in_flight([&](Entry& entry) {
+      if (entry.stuck || entry.since > bound) return;
+      entry.stuck = true;
+      const QueueRecord& record = entry.record;
+      if (found.size() == kMaxNamed)
+        ++more;
+      else
+        found.push_back({record.partition, record.offset, record.timestamp_ms, record.key.substr(0, kMaxNamedKey), {}});
+    });
+    if (found.empty()) return;
+    name_stuck();
+    schedule();  // to report
+  }
+  for (const auto& record : found)
+    context_->deps.log.warn("pipeline", "record stuck: it was handed to the plugin and is not completed",
+                            {{"service", context_->service},
+                             {"location", spec_.location},
+                             {"processor", spec_.name},
+                             {"topic", spec_.topic},
+                             {"partition", std::to_string(record.partition)},
+                             {"offset", std::to_string(record.offset)},
+                             {"key", record.key}});
+  if (more > 0)
+    context_->deps.log.warn("pipeline", "more records are stuck",
+                            {{"service", context_->service}, {"processor", spec_.name}, {"count", std::to_string(more)}});
+}
+
+void ProcessorPipeline::name_stuck() {
+  const Entry* longest = nullptr;
+  std::size_t count = 0;
+  lanes_.visit_in_flight([&](const Entry& entry) {
+    if (!entry.stuck) return;
+    ++count;
+    if (longest == nullptr || entry.since < longest->since) longest = &entry;
+  });
+  stuck_is_news_ = true;
+  stuck_.clear();
+  if (longest == nullptr) return;
+  const Clock& clock = context_->deps.clock;
+  const auto began = clock.now() - std::chrono::duration_cast<WallTime::duration>(clock.steady() - longest->since);
+  const QueueRecord& record = longest->record;
+  stuck_ = fmt::format("record {}/{}/{} with key '{}' has been with processor '{}' since {}", spec_.topic, record.partition, record.offset,
+                       record.key.substr(0, kMaxNamedKey), spec_.name, format_iso(began));
+  if (count > 1) stuck_ += fmt::format(", and {} more for too long", count - 1);
 }
 
 void ProcessorPipeline::on_ready() {
@@ -390,6 +451,7 @@ void ProcessorPipeline::add_to(LocationCounts& counts) const {
   counts.in_flight += in_flight_;
   counts.retrying += retrying_;
   counts.processed += totals_.done;
+  if (counts.stuck.empty()) counts.stuck = stuck_;
   last_error_.show_in(counts);
 }
 

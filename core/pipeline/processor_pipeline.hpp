@@ -63,6 +63,8 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   std::int64_t wait_idle(SteadyTime deadline);
   /// Commits, leaves the group; later completions are ignored. Idempotent.
   void close();
+  /// Names, in the log and in `counts`, the records that have been in flight for longer than PipelineOptions::stuck_after.
+  void look_for_stuck();
 
   void add_to(LocationCounts& counts) const;
   ProcessorTotals totals() const;
@@ -89,6 +91,7 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   // Completion, from any thread.
   void complete(Entry& entry, Outcome outcome, std::string_view text);
   Status give_up(const Entry& entry, std::string_view reason);
+  void name_stuck();  // mutex_ held
   void settle(Entry& entry, Outcome outcome, std::string_view text);
 
   // The consumer's events.
@@ -132,6 +135,8 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   bool dirty_ = false;          // something may be committed
   bool ticking_ = false;        // the ticker will call commit
   bool reported_quiet_ = true;
+  std::string stuck_;           // names the record that is stuck for the longest time; empty: none is
+  bool stuck_is_news_ = false;  // that changed and was not reported yet
 };
 
 }  // namespace fermata::pipeline

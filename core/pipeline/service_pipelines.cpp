@@ -1,5 +1,6 @@
 #include "pipeline/service_pipelines.hpp"
 
+#include "base/callback_guard.hpp"
 #include "pipeline/context.hpp"
 #include "pipeline/populator_pipeline.hpp"
 #include "pipeline/processor_pipeline.hpp"
@@ -24,6 +25,8 @@ constexpr std::uint32_t kMaxInFlight = 10'000;
 constexpr std::chrono::seconds kProduceTimeout{5};
 // Failed records produced as one batch: at most 100 MiB of the largest, usually far less.
 constexpr std::size_t kRetryBatch = 100;
+// How often failed records are counted and stuck ones are looked for.
+constexpr std::chrono::milliseconds kRoundInterval{10'000};
 
 void sample_processor(const std::string& service, const ProcessorPipeline& processor, Samples& samples) {
   const ProcessorTotals totals = processor.totals();
@@ -95,7 +98,9 @@ class ServicePipelines::Impl {
   Context& context() const { return *context_; }
 
  private:
-  Status count_failed();
+  // What is done now and then, for all pipelines.
+  void round();
+  void round_after(std::chrono::nanoseconds delay);
   void collect(Samples& samples) const;
   template <typename Call>
   void for_each(Call call) const;  // call(pipeline), populators first: they feed the processors
@@ -105,7 +110,9 @@ class ServicePipelines::Impl {
   std::map<std::string, Group, std::less<>> groups_;  // by location; "" for populators that never pause
   std::set<std::string, std::less<>> processors_;
   std::map<std::string, std::shared_ptr<PopulatorPipeline>, std::less<>> populators_;
-  bool failed_counted_ = false;
+  const std::shared_ptr<CallbackGuard> rounds_ = std::make_shared<CallbackGuard>();
+  bool has_rounds_ = false;
+  TimerId round_timer_ = 0;          // set by rounds, until they are closed
   std::shared_ptr<void> collector_;  // last, so that it goes first
 };
 
@@ -152,20 +159,25 @@ Status ServicePipelines::Impl::add(PopulatorSpec spec) {
   return Status::ok();
 }
 
-Status ServicePipelines::Impl::count_failed() {
-  if (failed_counted_) return Status::ok();
-  for (const auto& [location, group] : groups_) {
-    if (group.processors.empty()) continue;
-    if (auto status = context_->failed.count_stored(location); !status)
-      return {status.code(), fmt::format("the failed records of location '{}' cannot be counted: {}", location, status.message())};
-  }
-  failed_counted_ = true;
-  return Status::ok();
+// On the control executor, as counting blocks. Long passes of counting take a tenth of its time.
+void ServicePipelines::Impl::round() {
+  for (const auto& [location, group] : groups_)
+    for (const auto& processor : group.processors) processor->look_for_stuck();
+  const Clock& clock = context_->deps.clock;
+  const SteadyTime began = clock.steady();
+  const auto more = context_->failed.count_page();
+  if (!more) context_->deps.log.debug("pipeline", "failed records not counted", {{"error", more.status().message()}});
+  if (more && *more) return round_after((clock.steady() - began) * 10);
+  round_after(std::min(kRoundInterval, context_->options.stuck_after));
+}
+
+void ServicePipelines::Impl::round_after(std::chrono::nanoseconds delay) {
+  round_timer_ = context_->deps.control.post_after(delay, [this, rounds = rounds_] { rounds->run([this] { round(); }); });
 }
 
 Status ServicePipelines::Impl::start() {
   if (!collector_) collector_ = context_->deps.metrics.add_collector([this](Samples& samples) { collect(samples); });
-  if (auto status = count_failed(); !status) return status;
+  if (!std::exchange(has_rounds_, true)) context_->deps.control.post([this, rounds = rounds_] { rounds->run([this] { round(); }); });
   for (const auto& [location, group] : groups_)
     for (const auto& processor : group.processors)
       if (auto status = processor->start(); !status)
@@ -177,6 +189,8 @@ Status ServicePipelines::Impl::start() {
 Status ServicePipelines::Impl::stop(std::chrono::milliseconds timeout) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + timeout;
   for_each([](auto& pipeline) { pipeline.set_gate(false); });
+  rounds_->close();
+  context_->deps.control.cancel(round_timer_);
   std::string stuck;
   for (const auto& [name, populator] : populators_)
     if (!populator->wait_idle(deadline)) stuck += fmt::format("{}a poll of populator '{}'", stuck.empty() ? "" : ", ", name);

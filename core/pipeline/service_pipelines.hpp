@@ -30,6 +30,7 @@ struct PipelineOptions {
   std::uint32_t max_attempts = 10;             ///< then the failed store; 1 = no retries
   std::chrono::milliseconds retry_first{500};  ///< doubles, with jitter of a half
   std::chrono::milliseconds retry_max{60'000};
+  std::chrono::milliseconds stuck_after{300'000};  ///< a record in flight for longer is named in log and status
   std::chrono::milliseconds commit_interval{1'000};
 };
 
@@ -81,7 +82,8 @@ struct LocationCounts {
   std::int64_t retrying = 0;
   std::int64_t lag = 0;
   std::int64_t processed = 0;
-  std::int64_t failed = 0;  ///< now in the failed store
+  std::int64_t failed = 0;  ///< in the failed store, which all nodes share, as this node counted last
+  std::string stuck = {};   ///< names the record that is in flight for too long, as long as it is
   std::string last_error = {};
   std::optional<WallTime> last_error_at = {};
 };
@@ -141,7 +143,7 @@ class ServicePipelines {
   /// waits for a call of `process` or `poll` that is being made at this moment (they return soon), at most 1 s.
   void set_gate(std::string_view location, bool open);
   LocationCounts counts(std::string_view location) const;
-  /// Called, on a worker, when `quiet` or `last_error` of a location changed (or may have); set before start; must be
+  /// Called, on a worker, when `quiet`, `stuck` or `last_error` of a location changed (or may have); set before start; must be
   /// quick. The location is empty for populators without one.
   void on_change(std::function<void(std::string_view location)> callback);
 
@@ -153,9 +155,10 @@ class ServicePipelines {
 
   /// Given up for `location`, by id (so oldest first within a partition), after `after_id` (empty: from the first).
   Result<std::vector<FailedRecord>> failed(std::string_view location, std::string_view after_id, std::size_t limit);
-  /// Appends these records to their topics again and removes them from the failed store. @return how many there were;
-  /// ids that are not there are passed over. Waits until the queue acknowledged, at most 5 s per 100 records; what was
-  /// not acknowledged stays.
+  /// Appends these records to their topics again, where whoever reads the partition gets them, and then removes them from
+  /// the failed store. @return how many there were; ids that are not there are passed over. Waits until the queue
+  /// acknowledged, at most 5 s per 100 records; what was not acknowledged stays. Two nodes that are asked for the same
+  /// record at once may append it twice, and never lose it.
   Result<std::size_t> retry_failed(std::string_view location, const std::vector<std::string>& ids);
 
  private:

@@ -298,6 +298,7 @@ control::LocationObservation Instance::observe(std::string_view location) const 
   seen.last_error = counts.last_error;
   seen.last_error_at = counts.last_error_at;
   seen.message = progress->status.message;
+  if (!counts.stuck.empty()) seen.message += (seen.message.empty() ? "" : "; ") + counts.stuck;
   seen.details_json = progress->status.details_json;
 
   const auto set = [&seen](ObservedState state, const std::string& why) {

@@ -81,6 +81,66 @@ TEST(FailedStore, ListsALocationPageByPageInOrder) {
   EXPECT_EQ((*second)[0].id, FailedStore::make_id("topic", 0, 100));
 }
 
+std::int64_t counted(FailedStore& store, std::string_view location) {
+  while (*store.count_page()) {
+  }
+  return store.count(location);
+}
+
+TEST(FailedStore, CountsWhatOtherNodesPutAndRemoved) {
+  testing::FakeKeyValueStore kv;
+  FailedStore one("crr", kv);
+  FailedStore two("crr", kv);
+  for (int offset = 0; offset < 250; ++offset) ASSERT_TRUE(one.put("paris/old", failed_record(offset)));
+  ASSERT_TRUE(one.put("oslo", failed_record(1)));
+  EXPECT_EQ(counted(two, "paris/old"), 250);
+  EXPECT_EQ(two.count("oslo"), 1);
+  EXPECT_EQ(two.count("paris"), 0);
+  ASSERT_TRUE(two.remove("paris/old", failed_record(7).id));
+  ASSERT_TRUE(two.put("oslo", failed_record(2)));
+  EXPECT_EQ(two.count("paris/old"), 249);
+  EXPECT_EQ(one.count("paris/old"), 250) << "until it counts";
+  EXPECT_EQ(counted(one, "paris/old"), 249);
+  EXPECT_EQ(one.count("oslo"), 2);
+  for (const int offset : {1, 2}) ASSERT_TRUE(one.remove("oslo", failed_record(offset).id));
+  EXPECT_EQ(counted(two, "oslo"), 0);
+}
+
+TEST(FailedStore, CountsRightWhatIsPutAndRemovedDuringAPass) {
+  testing::FakeKeyValueStore kv;
+  FailedStore store("crr", kv);
+  for (int offset = 0; offset < 250; ++offset) ASSERT_TRUE(store.put("paris", failed_record(offset)));
+  ASSERT_TRUE(*store.count_page());
+  ASSERT_TRUE(store.put("oslo", failed_record(1)));  // passed already
+  ASSERT_TRUE(store.remove("paris", failed_record(3).id));
+  ASSERT_TRUE(store.remove("paris", failed_record(240).id));
+  EXPECT_EQ(counted(store, "paris"), 248);
+  EXPECT_EQ(store.count("oslo"), 1);
+}
+
+TEST(FailedStore, GoesOnCountingWhereTheStoreFailed) {
+  testing::FakeKeyValueStore kv;
+  FailedStore store("crr", kv);
+  FailedStore other("crr", kv);
+  for (int offset = 0; offset < 150; ++offset) ASSERT_TRUE(other.put("paris", failed_record(offset)));
+  ASSERT_TRUE(*store.count_page());
+  kv.set_down("no connection");
+  EXPECT_EQ(store.count_page().status().code(), Code::kUnavailable);
+  EXPECT_EQ(store.count("paris"), 100);
+  kv.set_down("");
+  EXPECT_EQ(counted(store, "paris"), 150);
+}
+
+TEST(FailedStore, CountsAtMostSoManyOfALocationAndAllOfTheOthers) {
+  testing::FakeKeyValueStore kv;
+  FailedStore store("crr", kv);
+  for (std::size_t i = 0; i < FailedStore::kMaxCounted + 500; ++i)
+    ASSERT_TRUE(kv.put("crr/failed", "oslo/" + FailedStore::make_id("topic", 0, static_cast<std::int64_t>(i)), "x"));
+  ASSERT_TRUE(store.put("paris", failed_record(1)));
+  EXPECT_EQ(counted(store, "oslo"), static_cast<std::int64_t>(FailedStore::kMaxCounted));
+  EXPECT_EQ(counted(store, "paris"), 1);
+}
+
 TEST(FailedStore, ListsADamagedRecordWithTheReason) {
   testing::FakeKeyValueStore kv;
   FailedStore store("crr", kv);

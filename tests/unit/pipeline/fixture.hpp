@@ -27,6 +27,9 @@ class PipelineTest : public ::testing::Test {
     return std::make_unique<ServicePipelines>("crr", "/backbeat/crr", options, dependencies());
   }
 
+  /// Those of pipelines; a service has one of its own once it has started.
+  std::size_t pipeline_timers() const { return executor_.pending_timers() - 1; }
+
   testing::ManualExecutor executor_;
   testing::FakeQueue queue_{executor_};
   testing::FakeKeyValueStore kv_;

@@ -152,7 +152,7 @@ TEST_F(Populators, PollAtOnceWhenWokenFromTheirIdleTime) {
   pipelines_->wake_populator("journal");
   executor_.run_ready();
   EXPECT_EQ(polls_.size(), 2u);
-  EXPECT_EQ(executor_.pending_timers(), 0u);
+  EXPECT_EQ(pipeline_timers(), 0u);
 }
 
 TEST_F(Populators, RememberAWakeThatComesDuringAPoll) {
@@ -320,8 +320,67 @@ class PopulatorsWithoutLease : public Populators {
     executor_.run_ready();
   }
 
+  // As another node that was granted the lease meanwhile.
+  void move_checkpoint(StateWrite::Kind kind, std::string to) { ASSERT_TRUE(write_one(store_, {kind, std::string(kPath), std::move(to)})); }
+
   testing::FakeLeases scarce_{executor_, false};
 };
+
+TEST_F(PopulatorsWithoutLease, ThatWereStalledMoveNoCheckpointOfTheNextHolderAndStop) {
+  start_without_lease();
+  scarce_.grant(kLease);
+  executor_.run_ready();
+  finish(batch("r1", "1"));
+  move_checkpoint(StateWrite::Kind::kPut, "3");
+  finish(batch("r2", "2"));  // woken up, and not told yet that the lease is lost
+  EXPECT_EQ(saved(), "3");
+  EXPECT_THAT(produced(), ElementsAre("r1", "r2")) << "the next holder produced r2 too: it began at 1";
+  scarce_.lose(kLease);
+  executor_.advance(1h);
+  EXPECT_EQ(polls_.size(), 2u);
+  EXPECT_EQ(saved(), "3");
+  EXPECT_EQ(counts().in_flight, 0);
+}
+
+TEST_F(PopulatorsWithoutLease, ThatWereStalledInTheirFirstBatchMoveNoCheckpointEither) {
+  start_without_lease();
+  scarce_.grant(kLease);
+  executor_.run_ready();
+  move_checkpoint(StateWrite::Kind::kCreate, "3");
+  finish(batch("r1", "1"));
+  EXPECT_EQ(saved(), "3");
+}
+
+TEST_F(PopulatorsWithoutLease, SaveNothingWhenTheLeaseIsLostWhileTheStoreAnswers) {
+  start_without_lease();
+  scarce_.grant(kLease);
+  executor_.run_ready();
+  finish(batch("r1", "1"));
+  store_.before_next_write([&] {
+    move_checkpoint(StateWrite::Kind::kPut, "3");
+    scarce_.lose(kLease);
+    scarce_.grant(kLease);
+  });
+  finish(batch("r2", "2"));
+  EXPECT_EQ(saved(), "3");
+  executor_.advance(1min);
+  EXPECT_THAT(polls_, ElementsAre("", "1", "3"));
+}
+
+TEST_F(PopulatorsWithoutLease, ArePausedAndRunningWithoutIt) {
+  start_without_lease();
+  int changes = 0;
+  pipelines_->on_change([&](std::string_view location) { changes += location == "paris" ? 1 : 0; });
+  EXPECT_TRUE(counts().gate_open);
+  pipelines_->set_gate("paris", false);
+  executor_.run_ready();
+  EXPECT_TRUE(counts().quiet);
+  EXPECT_EQ(changes, 1);
+  pipelines_->set_gate("paris", true);
+  executor_.run_ready();
+  EXPECT_FALSE(counts().quiet);
+  EXPECT_EQ(changes, 2);
+}
 
 TEST_F(PopulatorsWithoutLease, ReadNothingUntilTheLeaseIsGranted) {
   start_without_lease();

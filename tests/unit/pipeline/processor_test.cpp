@@ -1,10 +1,15 @@
 // Processors, seen through ServicePipelines.
 
+#include "base/time_format.hpp"
 #include "fixture.hpp"
 #include "pipeline/failed_store.hpp"
 
 #include <gmock/gmock.h>
 
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
 #include <stdexcept>
 
 namespace fermata::pipeline {
@@ -54,6 +59,59 @@ TEST_F(Processors, DeliverRecordsOfOneKeyInOrderOneAtATime) {
   EXPECT_THAT(recorder_.order, ElementsAre("a1", "b1"));
   finish("a");
   EXPECT_THAT(recorder_.order, ElementsAre("a1", "b1", "a2"));
+}
+
+TEST_F(Processors, NameARecordThatIsStuckAsLongAsItIs) {
+  start({.stuck_after = 1min});
+  int changes = 0;
+  pipelines_->on_change([&](std::string_view location) { changes += location == "paris" ? 1 : 0; });
+  const auto [partition, offset] = queue_.append("topic", "a", "a1");
+  const std::string since = format_iso(executor_.now());
+  executor_.run_ready();
+  append("b", "b1");
+  finish("b");
+  executor_.advance(59s);
+  EXPECT_EQ(counts().stuck, "");
+  changes = 0;
+  executor_.advance(11s);
+  const std::string record = "topic/" + std::to_string(partition) + "/" + std::to_string(offset);
+  EXPECT_EQ(counts().stuck, "record " + record + " with key 'a' has been with processor 'replicate' since " + since);
+  EXPECT_EQ(changes, 1);
+  append("c", "c1");
+  executor_.advance(5min);
+  EXPECT_THAT(counts().stuck, ::testing::AllOf(HasSubstr(record), HasSubstr("and 1 more")));
+  EXPECT_EQ(changes, 2) << "each is named once";
+  finish("a");
+  EXPECT_THAT(counts().stuck, HasSubstr("key 'c'"));
+  finish("c", Outcome::kRetry, "at last");
+  EXPECT_EQ(counts().stuck, "");
+  EXPECT_EQ(changes, 4);
+  EXPECT_EQ(counts().retrying, 1);
+}
+
+TEST_F(Processors, NameAStuckRecordInTheLogOnceAndWithAllThatFindsIt) {
+  const std::string file = ::testing::TempDir() + "stuck_log_" + std::to_string(::getpid());
+  auto log = std::make_unique<telemetry::Log>(telemetry::Log::Options{.level = telemetry::Level::kWarn, .file = file});
+  pipelines_ = std::make_unique<ServicePipelines>(
+      "crr", "/backbeat/crr", PipelineOptions{.stuck_after = 1min},
+      ServicePipelines::Dependencies{queue_, kv_, store_, leases_, executor_, executor_, executor_, *log, metrics_});
+  ASSERT_TRUE(pipelines_->add_processor(recorder_.spec()));
+  ASSERT_TRUE(pipelines_->start());
+  pipelines_->set_gate("paris", true);
+  append("a", "a1");
+  executor_.advance(10min);
+  recorder_.handed.clear();
+  (void)pipelines_->stop(0ms);
+  pipelines_.reset();
+  executor_.run_ready();
+  log.reset();  // which writes what waits
+  std::ifstream stream(file);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 1u);
+  for (const auto* word : {"stuck", "crr", "paris", "replicate", "topic", "partition=", "offset=0", "key=a"})
+    EXPECT_THAT(lines[0], HasSubstr(word));
+  std::remove(file.c_str());
 }
 
 TEST_F(Processors, DeliverNothingWhileTheGateIsClosed) {
@@ -143,7 +201,7 @@ TEST_F(Processors, CommitOncePerIntervalWhateverTheNumberOfRecords) {
   EXPECT_EQ(committed(), 500);
   executor_.advance(10s);
   EXPECT_EQ(queue_.commits("topic", "crr-paris"), 1);
-  EXPECT_EQ(executor_.pending_timers(), 0u);
+  EXPECT_EQ(pipeline_timers(), 0u);
 }
 
 TEST_F(Processors, HandOutNoMoreRecordsThanAllowed) {
@@ -222,7 +280,7 @@ TEST_F(Processors, KeepOneTimerForAllRetries) {
   start({.max_in_flight = 1'000});
   for (int i = 0; i < 100; ++i) append(std::to_string(i), "v");
   for (int i = 0; i < 100; ++i) finish(std::to_string(i), Outcome::kRetry, "no");
-  EXPECT_EQ(executor_.pending_timers(), 1u);
+  EXPECT_EQ(pipeline_timers(), 1u);
   executor_.advance(500ms);
   EXPECT_EQ(recorder_.handed.size(), 100u);
 }
