@@ -2,12 +2,10 @@
 // Usage: bench_pipeline [records], default 1,000,000 of 1 KiB each.
 
 #include "adapters/embedded/embedded.hpp"
-#include "base/worker_pool.hpp"
-#include "pipeline/service_pipelines.hpp"
+#include "bench/bench.hpp"
 
 #include <sqlite3.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,8 +13,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -25,25 +21,8 @@
 namespace {
 
 using namespace fermata;
+using namespace fermata::bench;
 using namespace std::chrono_literals;
-using pipeline::Complete;
-using pipeline::DeliveredRecord;
-using pipeline::Outcome;
-using pipeline::ServicePipelines;
-using SteadyClock = std::chrono::steady_clock;
-
-constexpr std::size_t kValueBytes = 1'024;
-constexpr int kBatch = 1'000;
-constexpr int kKeys = 10'000;
-
-std::string key_of(std::int64_t number) { return "bucket/object-" + std::to_string(number % kKeys); }
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 double resident_mib() {
   std::ifstream statm("/proc/self/statm");
@@ -51,37 +30,6 @@ double resident_mib() {
   double resident = 0;
   statm >> total >> resident;
   return resident * 4'096 / (1 << 20);
-}
-
-/// What a stretch of work cost.
-struct Cost {
-  double per_second = 0;
-  double cpu_us = 0;  // per record
-};
-
-Cost measure(std::int64_t records, const std::function<void()>& work) {
-  const auto begin = SteadyClock::now();
-  const double cpu = cpu_seconds();
-  work();
-  const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
-  const auto count = static_cast<double>(records);
-  return {count / seconds, (cpu_seconds() - cpu) * 1e6 / count};
-}
-
-void check(const Status& status) {
-  if (!status) throw std::runtime_error(status.text());
-}
-
-void wait_for(const char* what, const std::function<bool()>& condition) {
-  const auto deadline = SteadyClock::now() + 10min;
-  while (!condition()) {
-    if (SteadyClock::now() > deadline) throw std::runtime_error(std::string("timed out waiting for ") + what);
-    std::this_thread::sleep_for(1ms);
-  }
-}
-
-void print(const char* what, const Cost& cost) {
-  std::printf("%-44s %10.0f records/s %8.2f us CPU/record\n", what, cost.per_second, cost.cpu_us);
 }
 
 // A queue without an inside: `count` records made on the fly, so that what is measured is the pipeline.
@@ -191,73 +139,6 @@ class BareSqlite {
   sqlite3* database_ = nullptr;
 };
 
-/// One service with one processor that does nothing but note when it was called.
-class Bench {
- public:
-  Bench(Queue& queue, embedded::Backend& backend)
-      : pipelines_("bench", "/backbeat/bench", {},
-                   {queue, backend.kv(), backend.state(), backend.leases(), workers_, workers_, clock_, log_, metrics_}) {
-    check(pipelines_.add_processor({"no-op", "topic", "here", {}, 0, [this](const DeliveredRecord&, const Complete& complete) {
-                                      last_delivery_.store(SteadyClock::now().time_since_epoch().count(), std::memory_order_relaxed);
-                                      complete(Outcome::kDone, {});
-                                    }}));
-    check(pipelines_.start());
-  }
-  ~Bench() { (void)pipelines_.stop(10s); }
-
-  Cost consume(std::int64_t records) {
-    return measure(records, [&] {
-      pipelines_.set_gate("here", true);
-      wait_for("the records", [&] { return pipelines_.counts("here").processed >= records; });
-    });
-  }
-
-  /// Pauses a pipeline that is at work again and again. @return from the call to the last delivery, in us, sorted.
-  std::vector<double> pause_latencies(int rounds) {
-    std::vector<double> latencies;
-    for (int round = 0; round < rounds; ++round) {
-      const std::int64_t before = pipelines_.counts("here").processed;
-      pipelines_.set_gate("here", true);
-      wait_for("records to flow", [&] { return pipelines_.counts("here").processed > before; });
-      const auto begin = SteadyClock::now();
-      pipelines_.set_gate("here", false);
-      const auto returned = SteadyClock::now();
-      std::this_thread::sleep_for(1ms);  // a delivery that came late would show
-      const SteadyClock::time_point last{SteadyClock::duration(last_delivery_.load())};
-      if (last > returned) throw std::runtime_error("a record was delivered after set_gate returned");
-      latencies.push_back(std::max(0.0, std::chrono::duration<double, std::micro>(last - begin).count()));
-    }
-    std::sort(latencies.begin(), latencies.end());
-    return latencies;
-  }
-
- private:
-  SystemClock clock_;
-  telemetry::Log log_{{.level = telemetry::Level::kWarn}};
-  telemetry::Metrics metrics_;
-  WorkerPool workers_{"bench", 2};
-  std::atomic<SteadyClock::rep> last_delivery_{0};
-  ServicePipelines pipelines_;
-};
-
-void produce(Queue& queue, std::int64_t count) {
-  constexpr std::ptrdiff_t kUnderWay = 16;  // batches
-  std::counting_semaphore<kUnderWay> slots(kUnderWay);
-  std::atomic<int> failures{0};
-  for (std::int64_t begin = 0; begin < count; begin += kBatch) {
-    std::vector<NewRecord> records;
-    for (std::int64_t number = begin; number < std::min(begin + kBatch, count); ++number)
-      records.push_back({"topic", key_of(number), std::string(kValueBytes, 'x')});
-    slots.acquire();
-    check(queue.produce(std::move(records), [&](const Status& status) {
-      if (!status) ++failures;
-      slots.release();
-    }));
-  }
-  for (std::ptrdiff_t i = 0; i < kUnderWay; ++i) slots.acquire();
-  if (failures > 0) throw std::runtime_error("records could not be produced");
-}
-
 void print_pauses(const std::vector<double>& latencies) {
   const auto at = [&](double share) { return latencies[static_cast<std::size_t>(share * static_cast<double>(latencies.size() - 1))]; };
   std::printf("pause to last delivery: p50 %.1f us, p99 %.1f us, max %.1f us (%zu pauses)\n", at(0.5), at(0.99), latencies.back(),
@@ -272,7 +153,7 @@ void run(std::int64_t count, const std::filesystem::path& folder) {
   embedded::Backend& backend = **opened;
 
   BottomlessQueue bottomless(count);
-  print("pipeline alone", Bench(bottomless, backend).consume(count));
+  print("pipeline alone", NoOpService(bottomless, backend).consume(count));
 
   const double idle_mib = resident_mib();
   const Cost produced = measure(count, [&] { produce(backend.queue(), count); });
@@ -281,12 +162,12 @@ void run(std::int64_t count, const std::filesystem::path& folder) {
               static_cast<long long>(count));
   Cost consumed;
   {
-    Bench bench(backend.queue(), backend);
-    consumed = bench.consume(count);
+    NoOpService service(backend.queue(), backend);
+    consumed = service.consume(count);
   }
   print("embedded: consume, committed", consumed);
   BottomlessQueue endless(std::int64_t{1} << 40);
-  print_pauses(Bench(endless, backend).pause_latencies(1'000));
+  print_pauses(NoOpService(endless, backend).pause_latencies(1'000));
 
   BareSqlite peer(folder / "peer.db");
   const Cost inserted = measure(count, [&] { peer.insert(count); });
