@@ -95,6 +95,7 @@ struct PipelineConfig {
   std::uint32_t max_attempts = 10;
   std::chrono::milliseconds retry_first{500};
   std::chrono::milliseconds retry_max{60'000};
+  std::chrono::milliseconds stuck_after{300'000};
 
   bool operator==(const PipelineConfig&) const = default;
 };

@@ -337,6 +337,7 @@ Section pipeline_section(PipelineConfig& pipeline) {
           integer("max_attempts", pipeline.max_attempts, 1, kMaxAttempts, "Tries before a record goes to the failed store; 1: no retries."),
           duration("retry_first", pipeline.retry_first, 1, kHour, "Wait before the second try; doubles each time, with jitter."),
           duration("retry_max", pipeline.retry_max, 1, kDay, "The longest wait between two tries; at least `retry_first`."),
+          duration("stuck_after", pipeline.stuck_after, 1, kDay, "A record that is with the plugin for longer is named in log and status."),
       }};
 }
 

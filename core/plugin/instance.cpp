@@ -39,6 +39,7 @@ pipeline::PipelineOptions pipeline_options(const config::PipelineConfig& from) {
   options.max_attempts = from.max_attempts;
   options.retry_first = from.retry_first;
   options.retry_max = from.retry_max;
+  options.stuck_after = from.stuck_after;
   return options;
 }
 
