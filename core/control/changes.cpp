@@ -104,8 +104,10 @@ void Changes::fire(const std::vector<Scheduler::Key>& due) {
   for (auto& [name, locations] : by_service) fire(table_.find(name), std::move(locations));
 }
 
-// Also when the fan-out is lost: hints are for speed, and nobody waits for an answer.
+// Also when the fan-out is lost: hints are for speed, and nobody waits for an answer. Without the store nothing fires: it
+// decides, and the scheduler comes again.
 void Changes::fire(const std::shared_ptr<Service>& service, std::vector<std::size_t> locations) {
+  if (!dependencies_.store.health().ok) return;
   auto fired = std::make_shared<std::vector<Edited>>();
   StateEditor::Job job{service, std::move(locations)};
   job.edit = [this](const DesiredState& current, bool readable) {

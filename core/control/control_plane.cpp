@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 #include <set>
@@ -95,7 +96,7 @@ ControlPlane::Impl::Impl(Options options, Dependencies dependencies)
       changes_(dependencies_, table_, editor_, audit_),
       scheduler_(turns_, dependencies.clock, options_.reconcile_interval,
                  [this](const std::vector<Scheduler::Key>& due) { changes_.fire(due); }),
-      foreign_(dependencies_, turns_, changes_),
+      foreign_(options_, dependencies_, turns_, changes_),
       reconciler_(options_, dependencies_, turns_, editor_, cluster_),
       messages_(std::make_shared<Mailbox<ChannelMessage>>(turns_, kMaxMail,
                                                           [this](const auto& items, bool overflowed) { on_messages(items, overflowed); })),
@@ -234,7 +235,10 @@ LocationView ControlPlane::Impl::view_of(const Service& service, std::size_t loc
   view.desired = std::move(state.desired);
   view.desired_error = std::move(state.error);
   view.nodes.reserve(votes.size());
-  for (const auto& vote : votes) view.nodes.push_back({vote.node, vote.observation});
+  for (const auto& vote : votes) {
+    view.nodes.push_back({vote.node, vote.observation});
+    view.failed = std::max(view.failed, vote.observation.failed);
+  }
   return view;
 }
 
@@ -330,6 +334,7 @@ Status ControlPlane::visit_desired(std::string_view service,
 
 std::uint64_t ControlPlane::desired_revision(std::string_view service) const { return impl_->table().revision(service); }
 std::vector<NodeView> ControlPlane::nodes() const { return impl_->cluster().nodes(); }
+std::string ControlPlane::conflict() const { return impl_->cluster().conflict(); }
 
 void ControlPlane::change(Change change, std::function<void(Result<std::vector<Changed>>)> done) {
   impl_->change(std::move(change), std::move(done));

@@ -114,6 +114,8 @@ class ControlPlane {
   /// Moves whenever a desired state of the service changes; for caches of visit_desired. 0: no such service.
   std::uint64_t desired_revision(std::string_view service) const;
   std::vector<NodeView> nodes() const;
+  /// Not empty: another process has the same node_id, and which; this one then shows nothing of itself to others. [any]
+  std::string conflict() const;
 
   // Requests: the callback runs once, on the control executor.
 

@@ -15,10 +15,11 @@
 namespace fermata::control {
 
 /// Carries out the commands of foreign APIs, which publish and store nothing (WIRE section 2): on the one node that
-/// holds the lease, one after the other in order of arrival. At most 10,000 wait. Threads: [turn].
+/// holds the lease, one after the other in order of arrival. At most 10,000 wait; those that still do when the lease is
+/// lost are dropped and logged, lest they undo what the next holder does. Threads: [turn].
 class ForeignCommands {
  public:
-  ForeignCommands(const ControlPlane::Dependencies& dependencies, Turns turns, Changes& changes);
+  ForeignCommands(const ControlPlane::Options& options, const ControlPlane::Dependencies& dependencies, Turns turns, Changes& changes);
 
   /// Stands for the lease, or gives it up.
   void start();
@@ -28,7 +29,10 @@ class ForeignCommands {
 
  private:
   void next();
+  Status check_lease() const;
+  void finish(const Change& change, const Status& status);
 
+  const std::string node_id_;
   ControlPlane::Dependencies dependencies_;
   Turns turns_;
   Changes& changes_;

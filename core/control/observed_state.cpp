@@ -87,14 +87,15 @@ std::string format_chunk(const ObservedChunk& chunk) {
   json::object locations;
   locations.reserve(chunk.locations.size());
   for (const auto& [name, entry] : chunk.locations) locations[name] = to_json(entry);
-  return json::serialize(json::object{{"node", chunk.node}, {"chunks", chunk.chunks}, {"locations", std::move(locations)}});
+  return json::serialize(
+      json::object{{"node", chunk.node}, {"instance", chunk.instance}, {"chunks", chunk.chunks}, {"locations", std::move(locations)}});
 }
 
 std::optional<ObservedChunk> parse_chunk(std::string_view data) {
   const auto object = parse_object(data);
   if (!object) return std::nullopt;
   const auto* locations = object->if_contains("locations");
-  ObservedChunk chunk{text_of(*object, "node"), static_cast<std::size_t>(count_of(*object, "chunks")), {}};
+  ObservedChunk chunk{text_of(*object, "node"), text_of(*object, "instance"), static_cast<std::size_t>(count_of(*object, "chunks")), {}};
   if (chunk.node.empty() || locations == nullptr || !locations->is_object()) return std::nullopt;
   for (const auto& [name, entry] : locations->as_object())
     if (entry.is_object()) chunk.locations.emplace(name, entry_of(entry.as_object()));
@@ -103,6 +104,7 @@ std::optional<ObservedChunk> parse_chunk(std::string_view data) {
 
 std::string format_node(const NodeEntry& entry) {
   return json::serialize(json::object{{"id", entry.view.id},
+                                      {"instance", entry.instance},
                                       {"address", entry.view.address},
                                       {"version", entry.view.version},
                                       {"startedAt", format_iso(entry.view.started_at)},
@@ -113,6 +115,7 @@ std::optional<NodeEntry> parse_node(std::string_view data) {
   const auto object = parse_object(data);
   if (!object || text_of(*object, "id").empty()) return std::nullopt;
   NodeEntry entry;
+  entry.instance = text_of(*object, "instance");
   entry.view = {text_of(*object, "id"), text_of(*object, "address"), text_of(*object, "version"),
                 parse_rfc3339(text_of(*object, "startedAt")).value_or(WallTime()), false};
   if (const auto* services = object->if_contains("services"); services != nullptr && services->is_array())

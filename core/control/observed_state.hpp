@@ -22,6 +22,7 @@ struct ObservedEntry {
 /// What one node says of up to 256 neighbouring locations of a service: one ephemeral entry of the store.
 struct ObservedChunk {
   std::string node;
+  std::string instance;    ///< the process that says so, see NodeEntry
   std::size_t chunks = 1;  ///< how many there are of this node and service; until all are seen, it has not said everything
   std::map<std::string, ObservedEntry, std::less<>> locations;
 };
@@ -35,6 +36,7 @@ std::optional<ObservedChunk> parse_chunk(std::string_view data);
 struct NodeEntry {
   NodeView view;
   std::vector<std::string> services;  ///< what it runs, or failed to
+  std::string instance = {};          ///< of the process, made at its start: tells it from its predecessor and from namesakes
 };
 
 std::string format_node(const NodeEntry& entry);

@@ -19,7 +19,10 @@ Reconciler::Reconciler(const ControlPlane::Options& options, const ControlPlane:
 
 void Reconciler::start(const std::vector<std::shared_ptr<Service>>& services) {
   for (const auto& service : services) watch(service);
-  read_all();
+  begin_pass();
+  while (go_on()) {
+  }
+  started_ = true;
 }
 
 // While the store is lost, one failed read a second is enough, whatever the number of services.
@@ -42,19 +45,41 @@ void Reconciler::remove(const Service& service) { services_.erase(service.spec.n
 void Reconciler::stop() { services_.clear(); }
 
 void Reconciler::read_all() {
-  lost_ = false;
-  for (const auto& [name, watched] : services_) {
-    read_states(watched.service);
-    if (lost_) break;
-  }
-  if (!lost_) {
-    cluster_.refresh();
-    if (std::exchange(complained_, false)) dependencies_.log.info("control", "desired states can be read again");
-  }
-  arm(lost_ ? std::min(kRetry, interval_) : interval_);
+  begin_pass();
+  if (!std::exchange(passing_, true)) run_pass();
 }
 
+void Reconciler::begin_pass() {
+  lost_ = false;
+  pass_.clear();
+  for (const auto& [name, watched] : services_) pass_.push_back(name);
+}
+
+// False: the pass is over. One failed read is enough to know that the store is lost.
+bool Reconciler::go_on() {
+  if (!lost_ && !pass_.empty()) {
+    const auto watched = services_.find(pass_.back());
+    pass_.pop_back();
+    if (watched != services_.end()) read_states(watched->second.service);
+    return true;
+  }
+  passing_ = false;
+  if (!lost_ && std::exchange(complained_, false)) dependencies_.log.info("control", "desired states can be read again");
+  cluster_.refresh();
+  arm(lost_ ? std::min(kRetry, interval_) : interval_);
+  return false;
+}
+
+// Hints get their turns in between.
+void Reconciler::run_pass() {
+  if (go_on()) turns_.post([this] { run_pass(); });
+}
+
+// A store that says it is lost is not asked, since waiting for its answer keeps others waiting; at the start it may still
+// be connecting.
 void Reconciler::read(const std::shared_ptr<Service>& service, std::vector<std::size_t> locations) {
+  const Health health = dependencies_.store.health();
+  if (started_ && !health.ok) return note({Code::kUnavailable, health.reason});
   StateEditor::Job job{service, std::move(locations)};
   job.done = [this](const Status& status) { note(status); };
   editor_.run(std::move(job));

@@ -23,7 +23,7 @@ class Reconciler {
   Reconciler(const ControlPlane::Options& options, const ControlPlane::Dependencies& dependencies, Turns turns, StateEditor& editor,
              ClusterView& cluster);
 
-  /// Watches and reads these, and starts the timer.
+  /// Watches and reads these in this turn, and starts the timer.
   void start(const std::vector<std::shared_ptr<Service>>& services);
   /// Watches a service's states and reads them; nothing if it does so already.
   void add(const std::shared_ptr<Service>& service);
@@ -31,7 +31,7 @@ class Reconciler {
   /// Ends all watches.
   void stop();
 
-  /// Reads everything: the states of all services, and who is there.
+  /// Reads everything: the states of all services, each in a turn of its own, and then who is there.
   void read_all();
   /// Reads these locations.
   void read(const std::shared_ptr<Service>& service, std::vector<std::size_t> locations);
@@ -45,6 +45,9 @@ class Reconciler {
   bool watch(const std::shared_ptr<Service>& service);
   void read_states(const std::shared_ptr<Service>& service);
   void read_soon(const std::string& service);
+  void begin_pass();
+  bool go_on();
+  void run_pass();
   void note(const Status& status);
   void arm(std::chrono::milliseconds delay);
 
@@ -56,7 +59,10 @@ class Reconciler {
   std::map<std::string, Watched> services_;
   std::set<std::string> reading_soon_;
   TimerId timer_ = 0;
-  bool lost_ = false;        // the last read failed
+  std::vector<std::string> pass_;  // services that the pass has still to read
+  bool passing_ = false;
+  bool started_ = false;     // the first pass is over
+  bool lost_ = false;        // a read of the last pass failed
   bool complained_ = false;  // in the log, since the last time that all went well
 };
 

@@ -44,8 +44,8 @@ struct LocationObservation {
   std::int64_t retrying = 0;   ///< waiting for their next attempt
   std::int64_t lag = 0;        ///< in the queue, not done
   std::int64_t processed = 0;  ///< done since start
-  std::int64_t failed = 0;     ///< given up, now in the failed store; fewer after a retry
-  std::string message = {};    ///< why degraded or failed
+  std::int64_t failed = 0;     ///< in the failed store, which all nodes share, as this one counted last; fewer after a retry
+  std::string message = {};    ///< why degraded or failed, or which record is stuck
   std::string last_error = {};
   std::optional<WallTime> last_error_at = {};
   std::string details_json = {};  ///< what the plugin adds; a JSON object or empty
@@ -81,6 +81,7 @@ struct LocationView {
   /// kPausing, kStarting if any says so, in this order; kPausing also while a node has not yet heard.
   ObservedState state = ObservedState::kStarting;
   std::vector<NodeObservation> nodes;  ///< the live ones, by name
+  std::int64_t failed = 0;             ///< in the failed store: what the node says that counted most
 };
 
 struct NodeView {

@@ -146,6 +146,14 @@ TEST_F(ClusterTest, CountsAreShownToOthersOnceASecond) {
   EXPECT_EQ(seen.last_error, "timeout");
 }
 
+TEST_F(ClusterTest, FailedRecordsAreCountedOncePerLocationAndNotOncePerNode) {
+  one_.driver.observe_as("paris", {.state = ObservedState::kRunning, .failed = 3});
+  two_.driver.observe_as("paris", {.state = ObservedState::kRunning, .failed = 4});
+  tick();
+  EXPECT_EQ(one_.view("paris").failed, 4);
+  EXPECT_EQ(two_.view("paris").failed, 4) << "any node answers the same";
+}
+
 TEST_F(ClusterTest, WhatDidNotChangeIsNotWrittenAgain) {
   cluster_.executor.advance(5s);
   const int writes = one_.store->writes;

@@ -10,6 +10,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +59,78 @@ class CountingStore final : public StateStore {
   bool healthy = true;
 };
 
+/// Who stands for which lease, in order; the first one holds it.
+struct LeaseBoard {
+  struct Candidate {
+    std::string node;
+    Leases::Events events;
+    Executor* executor;
+    bool deaf = false;  ///< stalled: not told
+    testing::Fence fence = {};
+  };
+  using Line = std::list<std::shared_ptr<Candidate>>;
+
+  std::map<std::string, Line, std::less<>> lines;
+  std::uint64_t token = 0;
+
+  void grant(const Line& line) {
+    if (!line.empty()) tell(line.front(), [number = ++token](Leases::Events& events) { events.on_granted(number); });
+  }
+  static void tell(const std::shared_ptr<Candidate>& candidate, std::function<void(Leases::Events&)> call) {
+    if (candidate->deaf) return;
+    candidate->executor->post([candidate, call = std::move(call)] { candidate->fence.run([&] { call(candidate->events); }); });
+  }
+};
+
+/// A node's leases on a board that all nodes share.
+class BoardLeases final : public Leases {
+ public:
+  BoardLeases(LeaseBoard& board, std::string node, Executor& executor) : board_(board), node_(std::move(node)), executor_(executor) {}
+
+  std::unique_ptr<Campaign> campaign(std::string_view name, Events events) override {
+    auto& line = board_.lines[std::string(name)];
+    line.push_back(std::make_shared<LeaseBoard::Candidate>(node_, std::move(events), &executor_));
+    if (line.size() == 1) board_.grant(line);
+    return std::make_unique<BoardCampaign>(line, line.back(), board_);
+  }
+  Result<std::string> holder(std::string_view name) override {
+    const auto& line = board_.lines[std::string(name)];
+    return line.empty() ? std::string() : line.front()->node;
+  }
+
+  /// This node's session ends, and another begins. @param stalled  it is not told of it.
+  void lose(std::string_view name, bool stalled = false) {
+    auto& line = board_.lines[std::string(name)];
+    const auto own = std::ranges::find(line, node_, [](const auto& candidate) { return candidate->node; });
+    (*own)->deaf = stalled;
+    LeaseBoard::tell(*own, [](Events& events) { events.on_lost(); });
+    line.splice(line.end(), line, own);
+    board_.grant(line);
+  }
+
+ private:
+  class BoardCampaign final : public Campaign {
+   public:
+    BoardCampaign(LeaseBoard::Line& line, std::shared_ptr<LeaseBoard::Candidate> candidate, LeaseBoard& board)
+        : line_(line), candidate_(std::move(candidate)), board_(board) {}
+    ~BoardCampaign() override {
+      candidate_->fence.close();
+      const bool held = line_.front() == candidate_;
+      line_.remove(candidate_);
+      if (held) board_.grant(line_);
+    }
+
+   private:
+    LeaseBoard::Line& line_;
+    std::shared_ptr<LeaseBoard::Candidate> candidate_;
+    LeaseBoard& board_;
+  };
+
+  LeaseBoard& board_;
+  const std::string node_;
+  Executor& executor_;
+};
+
 inline ServiceSpec crr(std::vector<LocationSpec> locations = {{"paris"}, {"london"}}) {
   return {"crr", "replication", "backbeat-replication", false, std::move(locations)};
 }
@@ -69,6 +145,8 @@ struct Node {
   void start(ServiceSpec spec = crr());
   /// As kill -9: nothing is withdrawn, the session ends.
   void crash();
+  /// The same, but the session has not ended yet: it does when what is returned is destroyed.
+  std::unique_ptr<CountingStore> crash_and_leave_session();
 
   Result<std::vector<Changed>> change(Change::Kind kind, std::string location, std::optional<WallTime> at = {}, std::string reason = {});
   Result<std::vector<Changed>> pause(std::string location, std::string reason = {}) {
@@ -90,7 +168,7 @@ struct Node {
   const std::string id;
   std::unique_ptr<CountingStore> store;
   testing::FakeFanout fanout;
-  testing::FakeLeases leases;
+  BoardLeases leases;
   testing::FakeKeyValueStore kv;
   testing::FakeDriver driver;
   std::unique_ptr<ControlPlane> plane;
@@ -120,6 +198,7 @@ class Cluster {
   }
 
   testing::ManualExecutor executor;
+  LeaseBoard board;
   telemetry::Log log{{telemetry::Level::kError, false, "/dev/null"}};
   std::shared_ptr<testing::FakeStateTree> tree = std::make_shared<testing::FakeStateTree>();
   std::shared_ptr<testing::FakeWire> wire = std::make_shared<testing::FakeWire>();
@@ -130,7 +209,7 @@ inline Node::Node(Cluster& owner, std::string name)
       id(std::move(name)),
       store(std::make_unique<CountingStore>(owner.tree, owner.executor)),
       fanout(owner.wire, owner.executor),
-      leases(owner.executor) {}
+      leases(owner.board, id, owner.executor) {}
 
 inline void Node::start(ServiceSpec spec) {
   plane = std::make_unique<ControlPlane>(
@@ -141,10 +220,12 @@ inline void Node::start(ServiceSpec spec) {
   cluster.settle();
 }
 
-inline void Node::crash() {
+inline void Node::crash() { crash_and_leave_session(); }
+
+inline std::unique_ptr<CountingStore> Node::crash_and_leave_session() {
   store->fake.set_down("crashed");
   plane.reset();
-  store = std::make_unique<CountingStore>(cluster.tree, cluster.executor);
+  return std::exchange(store, std::make_unique<CountingStore>(cluster.tree, cluster.executor));
 }
 
 inline Result<std::vector<Changed>> Node::change(Change::Kind kind, std::string location, std::optional<WallTime> at, std::string reason) {

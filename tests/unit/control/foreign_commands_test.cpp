@@ -5,14 +5,13 @@
 namespace fermata::control {
 namespace {
 
+constexpr std::string_view kLease = "foreign-commands";
+
 class ForeignCommandsTest : public ::testing::Test {
  protected:
   void SetUp() override {
     node_.start();
-    other_.leases.lose("foreign-commands");
     other_.start();
-    other_.leases.lose("foreign-commands");
-    cluster_.settle();
     cluster_.messages();
   }
 
@@ -84,13 +83,42 @@ TEST_F(ForeignCommandsTest, AMarkedMessageIsOnlyAHint) {
 }
 
 TEST_F(ForeignCommandsTest, MoveToTheNodeThatHoldsTheLease) {
-  node_.leases.lose("foreign-commands");
-  other_.leases.grant("foreign-commands");
+  node_.leases.lose(kLease);
   cluster_.settle();
   tell(R"({"action":"pauseService"})");
   EXPECT_THAT(node_.actions(), IsEmpty());
   EXPECT_THAT(other_.actions(), ElementsAre("pause"));
   EXPECT_TRUE(node_.view("paris").desired.paused);
+}
+
+TEST_F(ForeignCommandsTest, MoveWhenTheirNodeCrashes) {
+  tell(R"({"action":"pauseService"})");
+  node_.crash();
+  cluster_.settle();
+  tell(R"({"action":"resumeService"})");
+  EXPECT_THAT(other_.actions(), ElementsAre("resume"));
+  EXPECT_EQ(cluster_.tree->nodes["/backbeat/replication/state/paris"].version, 2);
+}
+
+TEST_F(ForeignCommandsTest, ThatWaitWhenTheLeaseIsLostDoNotUndoWhatTheNextHolderDoes) {
+  node_.store->fake.before_next_write([&] { node_.leases.lose(kLease); });
+  cluster_.publish("paris", R"({"action":"pauseService"})");
+  cluster_.publish("london", R"({"action":"pauseService"})");
+  cluster_.settle();
+  EXPECT_THAT(node_.actions(), ElementsAre("pause")) << "the one that had begun";
+  tell(R"({"action":"resumeService"})");
+  EXPECT_THAT(other_.actions(), ElementsAre("resume"));
+  EXPECT_FALSE(node_.view("london").desired.paused);
+}
+
+TEST_F(ForeignCommandsTest, AreNotCarriedOutTwiceWhenAStalledHolderWakesUp) {
+  node_.leases.lose(kLease, true);
+  tell(R"({"action":"pauseService"})");
+  tell(R"({"action":"resumeService"})");
+  cluster_.executor.advance(1s);
+  EXPECT_THAT(node_.actions(), IsEmpty());
+  EXPECT_THAT(other_.actions(), ElementsAre("resume", "pause"));
+  EXPECT_EQ(cluster_.tree->nodes["/backbeat/replication/state/paris"].version, 2);
 }
 
 }  // namespace

@@ -194,12 +194,48 @@ TEST_F(ReconcileTest, StartsWithoutTheStoreWithClosedGatesAndReadsWhenItIsThere)
   node_.store->fake.set_down("no quorum");
   node_.start();
   EXPECT_EQ(node_.view("paris").state, ObservedState::kStarting);
-  EXPECT_THAT(node_.driver.take_applied(), IsEmpty());
+  EXPECT_THAT(node_.view("paris").nodes.front().observation.message, HasSubstr("could not be read yet"));
+  cluster_.executor.advance(1h);
+  EXPECT_THAT(node_.driver.take_applied(), IsEmpty()) << "a gate that was never told stays closed";
   node_.store->fake.set_down("");
   cluster_.executor.advance(1s);
   EXPECT_THAT(node_.driver.take_applied(), ElementsAre(Pair("paris", false), Pair("london", false)));
   EXPECT_EQ(node_.view("paris").state, ObservedState::kRunning);
   EXPECT_THAT(cluster_.data("/backbeat/fermata/nodes/n1"), HasSubstr("n1"));
+}
+
+TEST_F(ReconcileTest, ALocationThatIsPausedWhileANodeCannotSeeItStartsPausedThere) {
+  cluster_.force("paris", R"({"paused":true})");
+  node_.store->fake.set_down("no quorum");
+  node_.start();
+  node_.store->fake.set_down("");
+  cluster_.executor.advance(1s);
+  EXPECT_THAT(node_.driver.take_applied(), ElementsAre(Pair("paris", true), Pair("london", false)));
+  EXPECT_EQ(node_.view("paris").state, ObservedState::kPaused);
+}
+
+TEST_F(ReconcileTest, EverythingIsReadAndShownAgainWithinASecondOfTheStoresReturn) {
+  Node other(cluster_, "n2");
+  node_.start();
+  other.start();
+  cluster_.executor.advance(1s);
+  other.store->watching = false;
+  other.driver.take_applied();
+  other.store->fake.set_down("no quorum");
+  cluster_.executor.advance(1min);
+  EXPECT_THAT(other.driver.take_applied(), IsEmpty());
+  other.store->fake.expire();
+  cluster_.wire->drop = 1;
+  ASSERT_TRUE(node_.pause("paris"));
+  cluster_.executor.advance(1min);
+  EXPECT_EQ(node_.plane->nodes().size(), 1u);
+  other.store->fake.set_down("");
+  cluster_.executor.advance(1s);
+  EXPECT_THAT(other.driver.take_applied(), ElementsAre(Pair("paris", true)));
+  cluster_.executor.advance(100ms);
+  EXPECT_EQ(node_.plane->nodes().size(), 2u);
+  EXPECT_EQ(node_.view("paris").nodes.size(), 2u);
+  EXPECT_EQ(node_.view("paris").state, ObservedState::kPaused);
 }
 
 TEST_F(ReconcileTest, NothingRunsAfterStop) {

@@ -148,6 +148,27 @@ TEST_F(ScheduleTest, FiresWhenTheStoreIsBackIfItWasLostAtTheTime) {
   EXPECT_EQ(node_.view("paris").state, ObservedState::kRunning);
 }
 
+TEST_F(ScheduleTest, FiresOnceWhenTheStoreIsBackOnAllNodesAndOnNoneBefore) {
+  Node other(cluster_, "n2");
+  node_.start();
+  other.start();
+  ASSERT_TRUE(node_.pause("paris"));
+  ASSERT_TRUE(node_.schedule("paris", cluster_.now() + 1h));
+  const Version version = cluster_.tree->nodes["/backbeat/replication/state/paris"].version;
+  for (auto* node : {&node_, &other}) {
+    node->store->fake.set_down("no quorum");
+    node->driver.take_applied();
+  }
+  cluster_.executor.advance(2h);
+  for (auto* node : {&node_, &other}) EXPECT_THAT(node->driver.take_applied(), IsEmpty());
+  for (auto* node : {&node_, &other}) node->store->fake.set_down("");
+  cluster_.executor.advance(5s);
+  for (auto* node : {&node_, &other}) EXPECT_THAT(node->driver.take_applied(), ElementsAre(Pair("paris", false)));
+  EXPECT_EQ(cluster_.tree->nodes["/backbeat/replication/state/paris"].version, version + 1);
+  const auto fired = [](Node& node) { return std::ranges::count(node.actions(), "scheduled-resume"); };
+  EXPECT_EQ(fired(node_) + fired(other), 1);
+}
+
 TEST_F(ScheduleTest, FiresAlsoWhileTheFanoutIsLost) {
   node_.start();
   ASSERT_TRUE(node_.pause("paris"));
