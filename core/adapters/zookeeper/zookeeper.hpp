@@ -27,8 +27,8 @@ class Backend {
     std::string node_id;               ///< what `Leases::holder` answers while this process holds a lease
     std::chrono::milliseconds session_timeout{10'000};
     std::chrono::milliseconds operation_timeout{5'000};
-    std::string user;           ///< of the digest scheme; empty: no authentication
-    std::string password;       ///< never logged
+    std::string user = {};      ///< of the digest scheme; empty: no authentication
+    std::string password = {};  ///< never logged
     bool only_creator = false;  ///< new entries may be used by `user` only; else by anyone
   };
 
