@@ -37,7 +37,7 @@ std::string note_of(const json::value& location) {
 void add_location(Table& table, const std::string& service, const json::value& location) {
   const bool paused = text_at(location, {"desired", "paused"}) == "true";
   table.add({service, text_at(location, {"name"}), text_at(location, {"state"}), paused ? "paused" : "running",
-             sum_at(location, "inFlight"), sum_at(location, "retrying"), sum_at(location, "lag"), sum_at(location, "failed"),
+             sum_at(location, "inFlight"), sum_at(location, "retrying"), sum_at(location, "lag"), text_at(location, {"failed"}),
              note_of(location)});
 }
 

@@ -42,15 +42,18 @@ AuditEntry parse_entry(std::string_view data) {
 
 }  // namespace
 
-AuditTrail::AuditTrail(KeyValueStore& kv, const Clock& clock, telemetry::Log& log, std::string node, std::size_t limit)
-    : kv_(kv), clock_(clock), log_(log), node_(std::move(node)), limit_(limit) {}
+AuditTrail::AuditTrail(KeyValueStore& kv, const Clock& clock, telemetry::Log& log, Turns turns, std::string node, std::size_t limit)
+    : kv_(kv), clock_(clock), log_(log), turns_(std::move(turns)), node_(std::move(node)), limit_(limit) {}
 
 void AuditTrail::record(AuditEntry entry) {
   entry.at = clock_.now();
   entry.node = node_;
   if (const Status kept = kv_.put(kSpace, next_id(), format_entry(entry)); !kept)
     log_.warn("control", "a change is missing in the audit trail", {{"error", kept.message()}, {"action", entry.action}});
-  if (until_trim_ == 0) trim();
+  if (until_trim_ == 0) {
+    until_trim_ = std::max<std::size_t>(1, limit_ / 10);
+    turns_.post([this] { trim(0, {}); });
+  }
   --until_trim_;
 }
 
@@ -70,18 +73,14 @@ Result<std::vector<AuditTrail::Entry>> AuditTrail::page(std::string_view before_
   return entries;
 }
 
-// Now and then, and page by page: the trail overshoots its limit by a tenth in between.
-void AuditTrail::trim() {
-  until_trim_ = std::max<std::size_t>(1, limit_ / 10);
-  std::size_t kept = 0;
-  std::string after;
-  while (true) {
-    const auto found = kv_.scan(kSpace, {}, after, kMaxPage);
-    if (!found || found->empty()) return;
-    for (const auto& [id, data] : *found)
-      if (++kept > limit_ && !kv_.remove(kSpace, id)) return;
-    after = found->back().first;
-  }
+// Now and then, so that the trail overshoots its limit by a tenth in between; and each page in a turn of its own, so that
+// nobody waits for all of them.
+void AuditTrail::trim(std::size_t kept, const std::string& after) {
+  const auto found = kv_.scan(kSpace, {}, after, kMaxPage);
+  if (!found || found->empty()) return;
+  for (const auto& [id, data] : *found)
+    if (++kept > limit_ && !kv_.remove(kSpace, id)) return;
+  turns_.post([this, kept, last = found->back().first] { trim(kept, last); });
 }
 
 }  // namespace fermata::control

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "control/control_plane.hpp"
+#include "control/turns.hpp"
 #include "ports/key_value_store.hpp"
 #include "telemetry/log.hpp"
 
@@ -14,13 +15,14 @@
 
 namespace fermata::control {
 
-/// The trail of changes made through this node, in the bulk store; the oldest go when there are more than `limit`.
+/// The trail of changes, in the bulk store, where nodes that share it add to one trail; the oldest go when there are more
+/// than `limit`.
 /// Threads: [turn]; page blocks for I/O.
 class AuditTrail {
  public:
   using Entry = std::pair<std::string, AuditEntry>;  ///< id, entry
 
-  AuditTrail(KeyValueStore& kv, const Clock& clock, telemetry::Log& log, std::string node, std::size_t limit);
+  AuditTrail(KeyValueStore& kv, const Clock& clock, telemetry::Log& log, Turns turns, std::string node, std::size_t limit);
 
   /// Fills in time and node. What cannot be kept is logged.
   void record(AuditEntry entry);
@@ -29,11 +31,12 @@ class AuditTrail {
 
  private:
   std::string next_id();
-  void trim();
+  void trim(std::size_t kept, const std::string& after);
 
   KeyValueStore& kv_;
   const Clock& clock_;
   telemetry::Log& log_;
+  Turns turns_;
   const std::string node_;
   const std::size_t limit_;
   std::int64_t last_us_ = 0;    // of the newest id, so that ids are unique and ordered

@@ -88,7 +88,7 @@ ControlPlane::Impl::Impl(Options options, Dependencies dependencies)
     : options_(std::move(options)),
       dependencies_(dependencies),
       turns_(dependencies.executor),
-      audit_(dependencies.kv, dependencies.clock, dependencies.log, options_.node_id, options_.audit_limit),
+      audit_(dependencies.kv, dependencies.clock, dependencies.log, turns_, options_.node_id, options_.audit_limit),
       waiters_(turns_, [this](const Service& service, std::size_t location) { return is_converged(service, location); }),
       cluster_(options_, dependencies_, turns_, table_, [this] { waiters_.check(); }),
       editor_(dependencies.store, table_, turns_, dependencies.log,

@@ -129,8 +129,8 @@ class ControlPlane {
   /// degraded one counts as running. With false at `timeout`, or at once if the service or location is unknown.
   void wait_converged(std::string service, std::string location, std::chrono::milliseconds timeout, std::function<void(bool)> done);
 
-  /// The changes that were made through this node; one of "all" is one entry. The newest entries first, older than `before_id` (empty: from
-  /// the newest), as (id, entry).
+  /// The changes that were made through the nodes that share the bulk store; one of "all" is one entry. The newest entries
+  /// first, older than `before_id` (empty: from the newest), as (id, entry).
   void audit(std::string before_id, std::size_t limit, std::function<void(Result<std::vector<std::pair<std::string, AuditEntry>>>)> done);
 
   /// kUnavailable with the reason and since when, if desired state cannot be changed now.

@@ -129,7 +129,9 @@ void PopulatorPipeline::advance() {
 }
 
 void PopulatorPipeline::read_checkpoint(std::uint64_t term) {
-  auto stored = context_->deps.store.get(path_);
+  const Health health = context_->deps.store.health();
+  // One that is lost is not asked: waiting for its answer would keep all others waiting.
+  auto stored = health.ok ? context_->deps.store.get(path_) : Status(Code::kUnavailable, health.reason);
   const std::lock_guard lock(mutex_);
   if (!stored) return fail_cycle(stored.status());
   if (term != term_) return end_cycle();

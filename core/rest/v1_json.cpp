@@ -54,7 +54,7 @@ void write_desired(JsonWriter& json, const control::DesiredState& desired) {
 void write_location(JsonWriter& json, const control::LocationView& view) {
   json.begin_object().member("name", view.name).member("state", control::to_string(view.state)).key("desired");
   write_desired(json, view.desired);
-  json.member("desiredError", view.desired_error).key("nodes").begin_array();
+  json.member("desiredError", view.desired_error).member("failed", view.failed).key("nodes").begin_array();
   for (const auto& node : view.nodes) write_node_observation(json, node);
   json.end_array().end_object();
 }

@@ -13,8 +13,8 @@ using ::testing::Not;
 
 constexpr auto kParis =
     R"({"name":"paris","state":"paused","desired":{"paused":true,"reason":"disks","by":"alice","scheduledResume":"2026-11-23T01:00:00.000Z"},)"
-    R"("nodes":[{"node":"n1","state":"paused","inFlight":0,"lag":4,"failed":0},{"node":"n2","state":"paused","inFlight":0,"lag":3,"failed":1}]})";
-constexpr auto kRome = R"({"name":"rome","state":"degraded","desired":{"paused":false},)"
+    R"("failed":2,"nodes":[{"node":"n1","state":"paused","inFlight":0,"lag":4,"failed":2},{"node":"n2","state":"paused","inFlight":0,"lag":3,"failed":2}]})";
+constexpr auto kRome = R"({"name":"rome","state":"degraded","desired":{"paused":false},"failed":0,)"
                        R"("nodes":[{"node":"n1","state":"degraded","inFlight":2,"message":"target\u001b[31m is away"}]})";
 
 std::string list(const std::string& items, const std::string& next = "null") {
@@ -35,7 +35,7 @@ TEST(CliShow, StatusIsATableOverAllPagesWithSumsAndReasons) {
   EXPECT_THAT(daemon.out(), HasSubstr("SERVICE  LOCATION  STATE     WANTED   IN FLIGHT  RETRYING  LAG  FAILED  NOTE\n"));
   EXPECT_THAT(
       daemon.out(),
-      HasSubstr("crr      paris     paused    paused   0          0         7    1       disks (by alice); resumes at 2026-11-23T01:00"));
+      HasSubstr("crr      paris     paused    paused   0          0         7    2       disks (by alice); resumes at 2026-11-23T01:00"));
   EXPECT_THAT(daemon.out(), HasSubstr("crr      rome      degraded  running  2"));
 }
 

@@ -64,6 +64,7 @@ TEST_F(V1Api, ShowsALocationWithItsNodes) {
   EXPECT_EQ(node.at("lag"), 3);
   EXPECT_EQ(node.at("processed"), 4);
   EXPECT_EQ(node.at("failed"), 5);
+  EXPECT_EQ(json.at("failed"), 5);
   EXPECT_EQ(node.at("message"), "target is slow");
   EXPECT_EQ(node.at("lastError"), "timed out");
   EXPECT_EQ(node.at("lastErrorAt").as_string().size(), 24u);
