@@ -1,7 +1,11 @@
 import os
+import pathlib
 import random
+import sys
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from daemon import Daemon, Workspace
 

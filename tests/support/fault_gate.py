@@ -1,11 +1,7 @@
 """Drives the program `fault_gate`: a TCP relay in front of a server, which misbehaves when told (fault_gate.hpp says how)."""
-import os
-import pathlib
 import subprocess
 
-from process import free_port, start
-
-BUILD = pathlib.Path(os.environ.get("FERMATA_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build/release"))
+from process import BUILD, free_port, start
 
 
 class FaultGate:

@@ -1,5 +1,6 @@
 """Child processes of the tests: free ports, readiness with a deadline, kill -9 and SIGSTOP, and an end that comes with the parent's."""
 import concurrent.futures
+import os
 import pathlib
 import random
 import signal
@@ -7,6 +8,9 @@ import socket
 import subprocess
 import tempfile
 import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("FERMATA_BUILD", ROOT / "build/release"))
 
 READY_SECONDS = 40.0
 STOP_SECONDS = 10.0

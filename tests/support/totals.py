@@ -1,6 +1,7 @@
 """Adds up the JUnit files below a folder: lists what failed and what was skipped and why, then prints one line of totals.
 
-usage: totals.py FOLDER FAILED_STEPS; exits 1 if anything failed or nothing ran."""
+usage: totals.py FOLDER FAILED_STEPS [SERVERS]; exits 1 if anything failed or nothing ran. SERVERS is a file that names the real
+servers that were used, or why there were none; its lines come before the totals."""
 import pathlib
 import re
 import sys
@@ -21,7 +22,7 @@ def outcome(case):
     return "passed"
 
 
-def main(folder, failed_steps):
+def main(folder, failed_steps, servers=None):
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for file in sorted(pathlib.Path(folder).rglob("*.xml")):
         for case in parse(file).iter("testcase"):
@@ -33,6 +34,8 @@ def main(folder, failed_steps):
                 reason = case.find("skipped")
                 text = (reason.get("message") or reason.text or "") if reason is not None else "not run"
                 print(f"skipped: {file.stem}: {case.get('classname')}.{case.get('name')}: {text.strip()}")
+    if servers and pathlib.Path(servers).exists():
+        print("\n".join(f"server: {line}" for line in pathlib.Path(servers).read_text().splitlines()))
     # A step that failed without a failing test (a build, a crash) still counts.
     if failed_steps and not counts["failed"]:
         counts["failed"] = failed_steps
@@ -41,4 +44,4 @@ def main(folder, failed_steps):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

@@ -5,26 +5,14 @@ import os
 import pathlib
 import signal
 import subprocess
-import time
 import urllib.parse
 
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("FERMATA_BUILD", ROOT / "build/release"))
+from process import BUILD, ROOT, start, wait_until
+
 FERMATA = BUILD / "bin/fermata"
 PLUGINS = BUILD / "lib/fermata/plugins"
-
-
-def wait_until(condition, timeout=20.0, what="the condition"):
-    """Polls until `condition()` is true; its last value is returned. Fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what} did not come true within {timeout} s"
-        time.sleep(0.02)
 
 
 class Workspace:
@@ -108,7 +96,7 @@ class Daemon:
         address_file = self.workspace.data / "rest.address"
         address_file.unlink(missing_ok=True)
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen([FERMATA, "serve", "--config", config], stdout=log, stderr=log, env={**os.environ, **self.env})
+            self.process = start([FERMATA, "serve", "--config", config], stdout=log, stderr=log, env={**os.environ, **self.env})
 
     def start(self, timeout=30):
         self.launch()
