@@ -24,15 +24,15 @@ namespace fermata::redis {
 class Backend {
  public:
   struct Options {
-    std::vector<std::string> servers;  ///< "host:port" or "unix:/path"; the first that answers. With `sentinel_master`: Sentinels
-    std::string sentinel_master;       ///< the name of the master that Sentinels watch; empty: no Sentinels
-    std::string sentinel_user;
-    std::string sentinel_password;  ///< never logged
-    std::string user;               ///< of Redis's ACL; empty: the default user
-    std::string password;           ///< never logged
+    std::vector<std::string> servers = {};  ///< "host:port" or "unix:/path"; the first that answers. With `sentinel_master`: Sentinels
+    std::string sentinel_master = {};       ///< the name of the master that Sentinels watch; empty: no Sentinels
+    std::string sentinel_user = {};
+    std::string sentinel_password = {};  ///< never logged
+    std::string user = {};               ///< of Redis's ACL; empty: the default user
+    std::string password = {};           ///< never logged
     int database = 0;
-    std::string channel_prefix;                      ///< before the name of every channel; Backbeat has none
-    std::string key_prefix;                          ///< before the name of every key
+    std::string channel_prefix = {};                 ///< before the name of every channel; Backbeat has none
+    std::string key_prefix = {};                     ///< before the name of every key
     std::chrono::milliseconds ping_interval{2'000};  ///< a connection that is silent for twice as long is given up
     std::chrono::milliseconds operation_timeout{5'000};
     std::size_t write_buffer_bytes = 64u << 20;
