@@ -1,0 +1,177 @@
+#include "adapters/kafka/member.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace fermata::kafka {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+constexpr auto kCommittedTimeout = 3s;
+
+std::span<rd_kafka_topic_partition_t> elements(const rd_kafka_topic_partition_list_t& list) {
+  return {list.elems, static_cast<std::size_t>(list.cnt)};
+}
+
+std::vector<std::int32_t> ids(const rd_kafka_topic_partition_list_t& list) {
+  std::vector<std::int32_t> out;
+  for (const auto& element : elements(list)) out.push_back(element.partition);
+  return out;
+}
+
+/// Those that have an offset and no error.
+Offsets offsets_of(const rd_kafka_topic_partition_list_t& list) {
+  Offsets out;
+  for (const auto& element : elements(list))
+    if (element.err == RD_KAFKA_RESP_ERR_NO_ERROR && element.offset >= 0) out[element.partition] = element.offset;
+  return out;
+}
+
+bool is_cooperative(rd_kafka_t* client) {
+  const char* protocol = rd_kafka_rebalance_protocol(client);
+  return protocol != nullptr && std::string_view(protocol) == "COOPERATIVE";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Member>> Member::join(const Backend::Options& options, Setup setup, Handlers handlers, Signal& main, Signal& records,
+                                             telemetry::Log& log) {
+  std::unique_ptr<Member> member(new Member(std::move(setup), std::move(handlers), log));
+  const Setup& wanted = member->setup_;
+  auto conf = make_conf(ClientKind::kConsumer, options, wanted.group);
+  if (!conf) return conf.status();
+  if (!wanted.name.empty())
+    if (Status set = set_property(**conf, "group.instance.id", wanted.name); !set) return set;
+  if (!wanted.assignors.empty())
+    if (Status set = set_property(**conf, "partition.assignment.strategy", wanted.assignors); !set) return set;
+  rd_kafka_conf_set_rebalance_cb(conf->get(), on_rebalance);
+  auto client = start_client(ClientKind::kConsumer, std::move(*conf), *member);
+  if (!client) return client.status();
+  member->client_ = client->release();
+  rd_kafka_poll_set_consumer(member->client_);
+  member->records_.reset(rd_kafka_queue_new(member->client_));
+  member->commits_.reset(rd_kafka_queue_new(member->client_));
+  records.raise_for(member->records_.get());
+  main.raise_for(member->commits_.get());
+  main.raise_for(QueueHandle(rd_kafka_queue_get_consumer(member->client_)).get());
+  const PartitionList topics(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(topics.get(), wanted.topic.c_str(), RD_KAFKA_PARTITION_UA);
+  if (const auto error = rd_kafka_subscribe(member->client_, topics.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return to_status(error, fmt::format("subscribing to topic '{}'", wanted.topic));
+  return member;
+}
+
+Member::Member(Setup setup, Handlers handlers, telemetry::Log& log)
+    : ClientEvents(log), setup_(std::move(setup)), handlers_(std::move(handlers)) {}
+
+Member::~Member() {
+  records_.reset();
+  commits_.reset();
+  if (client_ != nullptr) rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+void Member::serve() {
+  while (const Message message{rd_kafka_consumer_poll(client_, 0)})
+    on_error(message->err, message->payload == nullptr ? "" : rd_kafka_message_errstr(message.get()));
+}
+
+void Member::on_error(rd_kafka_resp_err_t error, std::string_view reason) { handlers_.on_error(error, reason); }
+
+std::vector<Message> Member::take(std::size_t max) {
+  std::vector<rd_kafka_message_t*> raw(max);
+  const auto count = rd_kafka_consume_batch_queue(records_.get(), 0, raw.data(), raw.size());
+  if (count <= 0) return {};
+  return {raw.begin(), raw.begin() + count};
+}
+
+void Member::on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+  auto& self = *static_cast<Member*>(static_cast<ClientEvents*>(opaque));
+  if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+    self.assign(*partitions);
+  else
+    self.revoke(*partitions);
+}
+
+void Member::assign(rd_kafka_topic_partition_list_t& partitions) {
+  // The member starts where the group is, and so do those who count what is not committed.
+  Offsets committed;
+  if (partitions.cnt > 0 &&
+      rd_kafka_committed(client_, &partitions, static_cast<int>(kCommittedTimeout / 1ms)) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    committed = offsets_of(partitions);
+  for (auto& element : elements(partitions)) {
+    element.err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (element.offset < 0) element.offset = RD_KAFKA_OFFSET_INVALID;
+  }
+  gate(partitions);
+  if (!leaving_) handlers_.on_assigned(ids(partitions), committed);
+  if (is_cooperative(client_))
+    static_cast<void>(Error(rd_kafka_incremental_assign(client_, &partitions)));
+  else
+    rd_kafka_assign(client_, &partitions);
+}
+
+// Again at each assignment, as librdkafka forgets it when a partition goes.
+void Member::gate(const rd_kafka_topic_partition_list_t& partitions) {
+  for (const auto& element : elements(partitions)) {
+    const QueueHandle own(rd_kafka_queue_get_partition(client_, element.topic, element.partition));
+    if (own) rd_kafka_queue_forward(own.get(), records_.get());
+  }
+}
+
+void Member::revoke(rd_kafka_topic_partition_list_t& partitions) {
+  if (!leaving_) handlers_.on_revoked(ids(partitions), rd_kafka_assignment_lost(client_) != 0);
+  if (is_cooperative(client_))
+    static_cast<void>(Error(rd_kafka_incremental_unassign(client_, &partitions)));
+  else
+    rd_kafka_assign(client_, nullptr);
+}
+
+PartitionList Member::make_list(std::span<const std::int32_t> partitions, std::int64_t offset) const {
+  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  for (const auto partition : partitions) rd_kafka_topic_partition_list_add(list.get(), setup_.topic.c_str(), partition)->offset = offset;
+  return list;
+}
+
+void Member::commit(const Offsets& offsets) {
+  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+  for (const auto& [partition, offset] : offsets)
+    rd_kafka_topic_partition_list_add(list.get(), setup_.topic.c_str(), partition)->offset = offset;
+  const auto error = rd_kafka_commit_queue(client_, list.get(), commits_.get(), on_committed, this);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) handlers_.on_committed(error, {});
+}
+
+void Member::on_committed(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* offsets, void* opaque) {
+  const auto& self = *static_cast<Member*>(opaque);
+  self.handlers_.on_committed(error, offsets == nullptr ? Offsets() : offsets_of(*offsets));
+}
+
+bool Member::serve_commits(Deadline deadline) { return rd_kafka_queue_poll_callback(commits_.get(), left_ms(deadline)) > 0; }
+
+Result<Offsets> Member::ask_offsets(std::span<const std::int32_t> partitions, bool ends, Deadline deadline) {
+  // The brokers take these two for times as well. Unlike a question for watermarks, this is one request to each broker.
+  const auto list = make_list(partitions, ends ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING);
+  const auto error = rd_kafka_offsets_for_times(client_, list.get(), left_ms(deadline));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return to_status(error, fmt::format("asking for the offsets of topic '{}'", setup_.topic));
+  return offsets_of(*list);
+}
+
+bool Member::is_static() const {
+  if (setup_.name.empty()) return false;
+  // Brokers from 2.3 on name a member after its instance id, older ones after the client's.
+  const std::unique_ptr<char, decltype(&free)> id(rd_kafka_memberid(client_), free);
+  return id != nullptr && std::string_view(id.get()).substr(0, setup_.name.size() + 1) == setup_.name + "-";
+}
+
+void Member::leave(Deadline deadline) {
+  leaving_ = true;
+  const QueueHandle events(rd_kafka_queue_new(client_));
+  if (const Error error{rd_kafka_consumer_close_queue(client_, events.get())}; error) return;
+  while (rd_kafka_consumer_closed(client_) == 0 && steady_clock::now() < deadline)
+    rd_kafka_queue_poll_callback(events.get(), std::min(left_ms(deadline), 100));
+}
+
+}  // namespace fermata::kafka
