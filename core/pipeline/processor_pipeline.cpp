@@ -369,10 +369,10 @@ void ProcessorPipeline::look_for_stuck() {
 
 void ProcessorPipeline::name_stuck() {
   const Entry* longest = nullptr;
-  std::size_t count = 0;
+  stuck_count_ = 0;
   lanes_.visit_in_flight([&](const Entry& entry) {
     if (!entry.stuck) return;
-    ++count;
+    ++stuck_count_;
     if (longest == nullptr || entry.since < longest->since) longest = &entry;
   });
   stuck_is_news_ = true;
@@ -383,7 +383,7 @@ void ProcessorPipeline::name_stuck() {
   const QueueRecord& record = longest->record;
   stuck_ = fmt::format("record {}/{}/{} with key '{}' has been with processor '{}' since {}", spec_.topic, record.partition, record.offset,
                        record.key.substr(0, kMaxNamedKey), spec_.name, format_iso(began));
-  if (count > 1) stuck_ += fmt::format(", and {} more for too long", count - 1);
+  if (stuck_count_ > 1) stuck_ += fmt::format(", and {} more for too long", stuck_count_ - 1);
 }
 
 void ProcessorPipeline::on_ready() {
@@ -464,6 +464,7 @@ ProcessorTotals ProcessorPipeline::totals() const {
   totals.prefetched = static_cast<std::int64_t>(lanes_.waiting());
   totals.prefetched_bytes = static_cast<std::int64_t>(lanes_.waiting_bytes());
   totals.retrying = retrying_;
+  totals.stuck = stuck_count_;
   totals.lag = lag_now;
   return totals;
 }

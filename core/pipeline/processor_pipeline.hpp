@@ -35,6 +35,7 @@ struct ProcessorTotals {
   std::int64_t prefetched = 0;
   std::int64_t prefetched_bytes = 0;
   std::int64_t retrying = 0;
+  std::int64_t stuck = 0;
   std::int64_t lag = 0;
 };
 
@@ -135,6 +136,7 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   bool dirty_ = false;          // something may be committed
   bool ticking_ = false;        // the ticker will call commit
   bool reported_quiet_ = true;
+  std::int64_t stuck_count_ = 0;
   std::string stuck_;           // names the record that is stuck for the longest time; empty: none is
   bool stuck_is_news_ = false;  // that changed and was not reported yet
 };

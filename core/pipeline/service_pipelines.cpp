@@ -50,6 +50,7 @@ void sample_processor(const std::string& service, const ProcessorPipeline& proce
   gauge("fermata_processor_prefetched", "Records read from the queue that wait to be handed out.", totals.prefetched);
   gauge("fermata_processor_prefetched_bytes", "Bytes of records read from the queue that wait to be handed out.", totals.prefetched_bytes);
   gauge("fermata_processor_retrying", "Records that wait for their next attempt.", totals.retrying);
+  gauge("fermata_processor_stuck", "Records handed out and not completed for longer than stuck_after.", totals.stuck);
   gauge("fermata_processor_lag", "Records in the queue that are not committed.", totals.lag);
 }
 
@@ -128,6 +129,12 @@ void ServicePipelines::Impl::collect(Samples& samples) const {
   for (const auto& [location, group] : groups_) {
     for (const auto& processor : group.processors) sample_processor(context_->service, *processor, samples);
     for (const auto& populator : group.populators) sample_populator(context_->service, *populator, samples);
+    if (!group.processors.empty())
+      samples.push_back({MetricKind::kGauge,
+                         "fermata_failed_records",
+                         "Records in the failed store; the same on all nodes that share it.",
+                         {{"service", context_->service}, {"location", location}},
+                         static_cast<double>(context_->failed.count(location))});
   }
 }
 

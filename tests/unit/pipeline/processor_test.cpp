@@ -81,6 +81,7 @@ TEST_F(Processors, NameARecordThatIsStuckAsLongAsItIs) {
   executor_.advance(5min);
   EXPECT_THAT(counts().stuck, ::testing::AllOf(HasSubstr(record), HasSubstr("and 1 more")));
   EXPECT_EQ(changes, 2) << "each is named once";
+  EXPECT_THAT(metrics_.text(), HasSubstr(R"(fermata_processor_stuck{service="crr",location="paris",processor="replicate"} 2)"));
   finish("a");
   EXPECT_THAT(counts().stuck, HasSubstr("key 'c'"));
   finish("c", Outcome::kRetry, "at last");
