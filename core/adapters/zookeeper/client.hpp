@@ -56,7 +56,7 @@ class Client {
   struct Options {
     std::string servers;  ///< "host:port,..."
     std::chrono::milliseconds session_timeout{};
-    std::string credentials;  ///< "user:password" of the digest scheme, or empty
+    std::string credentials = {};  ///< "user:password" of the digest scheme, or empty
     bool only_creator = false;
   };
   struct Events {

@@ -30,11 +30,12 @@ class Gathering {
     lost_ = lost_ || is_lost(answer.code);
     answers_[index] = std::move(answer);
     ++arrived_;
-    changed_.notify_all();
+    if (lost_ || arrived_ == awaited_) changed_.notify_all();
   }
   /// @return whether `count` answers are there in time, none of them lost.
   bool await(std::size_t count, std::chrono::nanoseconds at_most) {
     std::unique_lock lock(mutex_);
+    awaited_ = count;
     changed_.wait_for(lock, at_most, [&] { return lost_ || arrived_ >= count; });
     return !lost_ && arrived_ >= count;
   }
@@ -48,6 +49,7 @@ class Gathering {
   std::condition_variable changed_;
   std::vector<Answer> answers_;
   std::size_t arrived_ = 0;
+  std::size_t awaited_ = 0;  // how many the caller waits for
   bool lost_ = false;
 };
 
@@ -169,7 +171,9 @@ Result<std::vector<Answer>> Session::call(std::span<const Request> requests, Ste
   bool complete = true;
   for (std::size_t i = 0; complete && i < requests.size(); ++i) {
     ask(requests[i], [gathering, i](Answer answer) { gathering->add(i, std::move(answer)); });
-    if (i >= kMaxInFlight) complete = gathering->await(i + 1 - kMaxInFlight, deadline - clock_.steady());
+    // Halves, so that there is always something to do for either side.
+    if (const auto asked = i + 1; asked % (kMaxInFlight / 2) == 0 && asked >= kMaxInFlight)
+      complete = gathering->await(asked - kMaxInFlight / 2, deadline - clock_.steady());
   }
   if (complete && gathering->await(requests.size(), deadline - clock_.steady())) return gathering->take();
   return Status(Code::kUnavailable, fmt::format("{}: no answer from ZooKeeper at {} in time", requests.empty() ? "" : requests[0].path,

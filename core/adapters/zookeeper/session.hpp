@@ -37,7 +37,7 @@ class Session {
  public:
   struct Options {
     Client::Options client;
-    std::string user;  ///< for messages
+    std::string user = {};  ///< for messages
     std::chrono::milliseconds operation_timeout{};
   };
 

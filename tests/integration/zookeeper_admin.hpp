@@ -1,0 +1,21 @@
+#pragma once
+// What an administrator of the ensemble can see and do.
+
+#include <cstdint>
+#include <string>
+
+namespace fermata::testing {
+
+/// The answer of the server at "host:port" to a four-letter command, e.g. "dump". Throws std::runtime_error.
+std::string four_letters(const std::string& server, const std::string& word);
+
+/// The session that made the ephemeral entry at `path`, or 0.
+std::int64_t owner_of(const std::string& server, const std::string& path);
+
+/// How many requests the server has received on the connection of a session.
+long requests_of(const std::string& server, std::int64_t session);
+
+/// Ends a session as if it had expired: closes it over another connection. Throws std::runtime_error.
+void expire(const std::string& server, std::int64_t session);
+
+}  // namespace fermata::testing
