@@ -100,6 +100,15 @@ Status set_property(rd_kafka_conf_t& conf, const std::string& name, const std::s
           fmt::format("kafka property '{}': {}", name, is_secret(name) ? "its value is not accepted" : reason.data())};
 }
 
+std::string get_property(const rd_kafka_conf_t& conf, const char* name) {
+  std::size_t size = 0;  // with the terminator
+  if (rd_kafka_conf_get(&conf, name, nullptr, &size) != RD_KAFKA_CONF_OK || size <= 1) return {};
+  std::string value(size, '\0');
+  rd_kafka_conf_get(&conf, name, value.data(), &size);
+  value.resize(size - 1);
+  return value;
+}
+
 Result<Conf> make_conf(ClientKind kind, const Backend::Options& options, const std::string& group) {
   Conf conf(rd_kafka_conf_new());
   Settings settings = common_settings(options);

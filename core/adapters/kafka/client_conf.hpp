@@ -41,6 +41,8 @@ Result<Conf> make_conf(ClientKind kind, const Backend::Options& options, const s
 /// For what depends on the member. @return the same error.
 Status set_property(rd_kafka_conf_t& conf, const std::string& name, const std::string& value);
 
+std::string get_property(const rd_kafka_conf_t& conf, const char* name);
+
 /// Starts a client that reports to `events`, which outlives it. @return kInvalidArgument if its properties contradict each other.
 Result<Client> start_client(ClientKind kind, Conf conf, ClientEvents& events);
 

@@ -19,6 +19,7 @@ constexpr auto kProbeTimeout = 3s;
 constexpr auto kFirstProbe = 5s;
 constexpr const char* kProbeTopic = "fermata-probe";
 constexpr auto kListTimeout = 5s;
+constexpr auto kOffsetsTimeout = 500ms;
 constexpr auto kTopicPoll = 50ms;
 constexpr std::size_t kMaxKnownTopics = 10'000;
 
@@ -218,6 +219,17 @@ Result<std::vector<TopicInfo>> Cluster::topics() {
   }
   std::sort(infos.begin(), infos.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return infos;
+}
+
+Result<Offsets> Cluster::ask_offsets(const std::string& topic, std::span<const std::int32_t> partitions, bool ends) {
+  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  // The brokers take these two for times as well. Unlike questions for watermarks, this is one request to each broker.
+  for (const auto partition : partitions)
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset =
+        ends ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+  const auto error = rd_kafka_offsets_for_times(client_.get(), list.get(), static_cast<int>(kOffsetsTimeout / 1ms));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return to_status(error, fmt::format("asking for the offsets of topic '{}'", topic));
+  return offsets_of(*list);
 }
 
 }  // namespace fermata::kafka

@@ -37,6 +37,11 @@ class Cluster final : private ClientEvents {
   /// All but internal topics, whose names begin with the prefix, which is cut off. At most 5 s.
   Result<std::vector<TopicInfo>> topics();
 
+  /// The first (`ends` false) or next (`ends` true) offsets of a topic's partitions, at most 500 ms.
+  ///
+  /// A consumer's own connection would answer only after the fetch that waits there for records.
+  Result<Offsets> ask_offsets(const std::string& topic, std::span<const std::int32_t> partitions, bool ends);
+
   bool reachable() const { return reachable_; }
   Condition& condition() { return condition_; }
   const Condition& condition() const { return condition_; }

@@ -250,10 +250,9 @@ Result<std::vector<QueueRecord>> KafkaConsumer::poll(std::size_t max_records, st
   }
   if (!records.empty()) bell_armed_ = false;
   taken_bytes_ += bytes;
-  if (taken_bytes_ > options_.prefetch_bytes / 4 || (records.empty() && stale_.exchange(false))) {
+  if (member_ && (taken_bytes_ > options_.prefetch_bytes / 8 || (records.empty() && stale_.exchange(false)))) {
     taken_bytes_ = 0;
-    thirsty_ = true;
-    signal_->raise();
+    member_->wake_fetchers();
   }
   return records;
 }
@@ -276,7 +275,6 @@ void KafkaConsumer::set_gate(bool open) {
   const std::lock_guard lock(mutex_);
   if (std::exchange(gate_open_, open) == open || !open) return;
   bell_due_ = true;
-  thirsty_ = true;
   signal_->raise();
 }
 

@@ -83,7 +83,6 @@ class KafkaConsumer final : public Consumer {
   std::atomic<bool> stop_{false};
   std::atomic<bool> bell_due_{false};
   std::atomic<bool> bell_armed_{false};  ///< the last poll returned nothing
-  std::atomic<bool> thirsty_{false};     ///< the fetchers may be idle although there is room
   std::atomic<bool> stale_{false};       ///< records of partitions that were revoked may take room in the member's queue
   std::atomic<bool> dirty_{false};       ///< something may be to be committed
   mutable std::atomic<bool> lag_wanted_{true};
@@ -92,8 +91,8 @@ class KafkaConsumer final : public Consumer {
   std::unique_ptr<Member> member_;  ///< changed by the thread only
   bool gate_open_ = false;
   Partitions partitions_;
-  std::deque<Message> stash_;  ///< taken from the member, but too much for the last poll
-  std::size_t taken_bytes_ = 0;
+  std::deque<Message> stash_;    ///< taken from the member, but too much for the last poll
+  std::size_t taken_bytes_ = 0;  ///< since the fetchers were woken
   std::optional<std::pair<rd_kafka_resp_err_t, std::string>> partition_error_;
 
   // The thread's own.

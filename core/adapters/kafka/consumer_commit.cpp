@@ -15,7 +15,6 @@ using std::chrono::steady_clock;
 
 constexpr auto kLastCommit = 3s;
 constexpr auto kLookInterval = 1s;
-constexpr auto kLookTimeout = 500ms;
 
 }  // namespace
 
@@ -89,10 +88,7 @@ void KafkaConsumer::commit_now(std::span<const std::int32_t> partitions) {
 
 void KafkaConsumer::look_when_due() {
   const auto now = steady_clock::now();
-  const bool due = now >= look_at_ && lag_wanted_;
-  if (!cluster_.reachable() || (!due && !thirsty_)) return;
-  thirsty_ = false;
-  lag_wanted_ = false;
+  if (now < look_at_ || !cluster_.reachable() || !lag_wanted_.exchange(false)) return;
   look_at_ = now + kLookInterval;
   look();
 }
@@ -106,13 +102,12 @@ void KafkaConsumer::look() {
     wanting_begin = partitions_.wanting_begin();
   }
   if (all.empty()) return;
-  const auto deadline = steady_clock::now() + kLookTimeout;
-  if (auto ends = member_->ask_offsets(all, true, deadline)) {
+  if (auto ends = cluster_.ask_offsets(topic_, all, true)) {
     const std::lock_guard lock(mutex_);
     partitions_.set_ends(*ends);
   }
   if (wanting_begin.empty()) return;
-  auto begins = member_->ask_offsets(wanting_begin, false, deadline);
+  auto begins = cluster_.ask_offsets(topic_, wanting_begin, false);
   if (!begins) return;
   std::vector<Partitions::Gap> gaps;
   {

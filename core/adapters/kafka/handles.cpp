@@ -28,6 +28,17 @@ Code to_code(rd_kafka_resp_err_t error) {
 
 }  // namespace
 
+std::span<rd_kafka_topic_partition_t> elements(const rd_kafka_topic_partition_list_t& list) {
+  return {list.elems, static_cast<std::size_t>(list.cnt)};
+}
+
+Offsets offsets_of(const rd_kafka_topic_partition_list_t& list) {
+  Offsets out;
+  for (const auto& element : elements(list))
+    if (element.err == RD_KAFKA_RESP_ERR_NO_ERROR && element.offset >= 0) out[element.partition] = element.offset;
+  return out;
+}
+
 Status to_status(rd_kafka_resp_err_t error, std::string_view what, std::string_view detail) {
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return Status::ok();
   return {to_code(error), fmt::format("{}: {}", what, detail.empty() ? rd_kafka_err2str(error) : detail)};

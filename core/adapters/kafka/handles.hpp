@@ -5,7 +5,10 @@
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <span>
 #include <string_view>
 
 namespace fermata::kafka {
@@ -30,6 +33,13 @@ using Error = std::unique_ptr<rd_kafka_error_t, Destroyer<rd_kafka_error_destroy
 using Event = std::unique_ptr<rd_kafka_event_t, Destroyer<rd_kafka_event_destroy>>;
 using NewTopicHandle = std::unique_ptr<rd_kafka_NewTopic_t, Destroyer<rd_kafka_NewTopic_destroy>>;
 using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, Destroyer<rd_kafka_AdminOptions_destroy>>;
+
+/// Offsets by partition.
+using Offsets = std::map<std::int32_t, std::int64_t>;
+
+/// Those of a list that have an offset and no error.
+Offsets offsets_of(const rd_kafka_topic_partition_list_t& list);
+std::span<rd_kafka_topic_partition_t> elements(const rd_kafka_topic_partition_list_t& list);
 
 /// librdkafka's code in the project's words. @param what  what was attempted, on which object.
 /// @param detail  more than the code's own text, where there is.

@@ -13,21 +13,9 @@ using std::chrono::steady_clock;
 
 constexpr auto kCommittedTimeout = 3s;
 
-std::span<rd_kafka_topic_partition_t> elements(const rd_kafka_topic_partition_list_t& list) {
-  return {list.elems, static_cast<std::size_t>(list.cnt)};
-}
-
 std::vector<std::int32_t> ids(const rd_kafka_topic_partition_list_t& list) {
   std::vector<std::int32_t> out;
   for (const auto& element : elements(list)) out.push_back(element.partition);
-  return out;
-}
-
-/// Those that have an offset and no error.
-Offsets offsets_of(const rd_kafka_topic_partition_list_t& list) {
-  Offsets out;
-  for (const auto& element : elements(list))
-    if (element.err == RD_KAFKA_RESP_ERR_NO_ERROR && element.offset >= 0) out[element.partition] = element.offset;
   return out;
 }
 
@@ -48,6 +36,8 @@ Result<std::unique_ptr<Member>> Member::join(const Backend::Options& options, Se
     if (Status set = set_property(**conf, "group.instance.id", wanted.name); !set) return set;
   if (!wanted.assignors.empty())
     if (Status set = set_property(**conf, "partition.assignment.strategy", wanted.assignors); !set) return set;
+  member->user_ = get_property(**conf, "sasl.username");
+  member->password_ = get_property(**conf, "sasl.password");
   rd_kafka_conf_set_rebalance_cb(conf->get(), on_rebalance);
   auto client = start_client(ClientKind::kConsumer, std::move(*conf), *member);
   if (!client) return client.status();
@@ -130,12 +120,6 @@ void Member::revoke(rd_kafka_topic_partition_list_t& partitions) {
     rd_kafka_assign(client_, nullptr);
 }
 
-PartitionList Member::make_list(std::span<const std::int32_t> partitions, std::int64_t offset) const {
-  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const auto partition : partitions) rd_kafka_topic_partition_list_add(list.get(), setup_.topic.c_str(), partition)->offset = offset;
-  return list;
-}
-
 void Member::commit(const Offsets& offsets) {
   const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
   for (const auto& [partition, offset] : offsets)
@@ -151,13 +135,8 @@ void Member::on_committed(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic
 
 bool Member::serve_commits(Deadline deadline) { return rd_kafka_queue_poll_callback(commits_.get(), left_ms(deadline)) > 0; }
 
-Result<Offsets> Member::ask_offsets(std::span<const std::int32_t> partitions, bool ends, Deadline deadline) {
-  // The brokers take these two for times as well. Unlike a question for watermarks, this is one request to each broker.
-  const auto list = make_list(partitions, ends ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING);
-  const auto error = rd_kafka_offsets_for_times(client_, list.get(), left_ms(deadline));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return to_status(error, fmt::format("asking for the offsets of topic '{}'", setup_.topic));
-  return offsets_of(*list);
-}
+// Credentials that are set anew, be they the same or of no use, are the one thing that makes librdkafka wake its threads.
+void Member::wake_fetchers() { static_cast<void>(Error(rd_kafka_sasl_set_credentials(client_, user_.c_str(), password_.c_str()))); }
 
 bool Member::is_static() const {
   if (setup_.name.empty()) return false;

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,15 +15,13 @@
 
 namespace fermata::kafka {
 
-/// Next offsets by partition.
-using Offsets = std::map<std::int32_t, std::int64_t>;
-
 /// One client of librdkafka as a member of a group, from joining to leaving: rebalances, records, commits, questions.
 ///
 /// The partitions' queues are forwarded to one queue of records, which nobody but `take` reads: what is queued bounds what
 /// is fetched, and the main queue can be served for ever without a record passing by.
 ///
-/// Threads: one thread for all but `take`, which may run beside it, one at a time. Handlers run inside `serve` and `wait_commit`.
+/// Threads: one thread for all but `take` and `wake_fetchers`, which may run beside it, one at a time. Handlers run inside `serve` and
+/// `wait_commit`.
 class Member final : private ClientEvents {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
@@ -57,15 +54,13 @@ class Member final : private ClientEvents {
   void serve();
   /// Takes up to `max` records or errors. Never blocks, calls nobody.
   std::vector<Message> take(std::size_t max);
-  std::size_t queued() const { return rd_kafka_queue_length(records_.get()); }
+  /// Lets idle fetchers look again whether there is room, which they do by themselves once a second only. Cheap.
+  void wake_fetchers();
 
   /// Asynchronous; ends in on_committed.
   void commit(const Offsets& offsets);
   /// Serves on_committed, waiting for it until `deadline` at most. @return whether there was one.
   bool serve_commits(Deadline deadline);
-
-  /// The brokers' first (`ends` false) or next (`ends` true) offsets of these partitions. Wakes the fetchers of idle brokers.
-  Result<Offsets> ask_offsets(std::span<const std::int32_t> partitions, bool ends, Deadline deadline);
 
   /// Whether the brokers know this member by its name, so that it may come back without a rebalance.
   bool is_static() const;
@@ -80,11 +75,12 @@ class Member final : private ClientEvents {
   void assign(rd_kafka_topic_partition_list_t& partitions);
   void revoke(rd_kafka_topic_partition_list_t& partitions);
   void gate(const rd_kafka_topic_partition_list_t& partitions);
-  PartitionList make_list(std::span<const std::int32_t> partitions, std::int64_t offset) const;
 
   const Setup setup_;
   const Handlers handlers_;
   bool leaving_ = false;
+  std::string user_;              ///< as given to the client
+  std::string password_;          ///< likewise
   rd_kafka_t* client_ = nullptr;  ///< ended by the destructor in its own way
   QueueHandle records_;
   QueueHandle commits_;
