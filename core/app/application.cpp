@@ -398,6 +398,7 @@ std::vector<std::string> Application::not_ready() const {
   if (const Health health = backend_->state().health(); !health.ok) reasons.push_back(health_text("state store", health));
   if (const Health health = backend_->fanout().health(); !health.ok) reasons.push_back(health_text("fan-out", health));
   if (const Health health = backend_->queue().health(); !health.ok) reasons.push_back(health_text("queue", health));
+  if (const std::string conflict = control_->conflict(); !conflict.empty()) reasons.push_back(conflict);
   for (const auto& plugin : plugins())
     if (plugin.state == "starting") reasons.push_back(fmt::format("plugin {} is starting", plugin.service));
   return reasons;
