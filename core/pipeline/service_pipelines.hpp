@@ -117,7 +117,7 @@ class ServicePipelines {
     StateStore& store;
     Leases& leases;
     Executor& workers;  ///< plugin code runs here
-    Executor& control;  ///< blocking store calls (checkpoints) run here
+    Executor& control;  ///< what blocks runs here: checkpoints, counting of failed records
     const Clock& clock;
     telemetry::Log& log;
     telemetry::Metrics& metrics;
