@@ -20,7 +20,10 @@ namespace fermata::redis {
 /// noticed, and made anew with back-off. Writes of the bulk store wait in memory, in order, while there is no connection,
 /// and are sent again if their answer was lost. They are as durable as that Redis is: see docs/how-to/run-a-cluster.md.
 ///
-/// Threads: calls [any], never from a callback; all callbacks run on one thread, the dispatcher, under no lock.
+/// Threads: calls [any]; all callbacks run on one thread, the dispatcher, under no lock, and must not block it: get and
+/// scan are kFailedPrecondition there.
+/// Errors: health() of the fan-out tells of both connections, and of writes that Redis refuses (full, read-only, not
+/// permitted). Nothing that was put is dropped: it is tried again, in order, with all that came after it.
 class Backend {
  public:
   struct Options {
