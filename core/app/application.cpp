@@ -187,7 +187,8 @@ Status Application::build() {
           .plugin_dir = config_.plugin_dir, .private_dir = config_.data_dir + "/plugins", .base_path = config_.cluster.base_path},
       plugin::PluginHost::Dependencies{{backend_->queue(), backend_->kv(), backend_->state(), backend_->leases(), workers_,
                                         blocking_executor_, *clock_, *log_, metrics_},
-                                       router_, control_executor_});
+                                       router_,
+                                       control_executor_});
   const rest::ApiDependencies api{*control_,
                                   *this,
                                   backend_->state(),

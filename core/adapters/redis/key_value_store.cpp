@@ -135,14 +135,19 @@ Result<Reply> RedisKeyValueStore::ask(std::string bytes, Deadline until) {
     return Status(Code::kFailedPrecondition, "the bulk store was read in a callback of its own adapter, which would wait for itself");
   const auto read = std::make_shared<Read>();
   std::unique_lock lock(mutex_);
+  // Whoever reads in an outage must not hold its thread up for each read.
+  if (down_since_ && std::chrono::steady_clock::now() - *down_since_ > options_.operation_timeout) return unanswered();
   const auto place = enqueue({.bytes = std::move(bytes), .read = read});
   if (!read->answered.wait_until(lock, until, [&] { return read->reply != nullptr; })) {
     abandon(place);
-    return Status(Code::kUnavailable,
-                  fmt::format("Redis did not answer a read within {} ({})", options_.operation_timeout, health_.get().reason));
+    return unanswered();
   }
   if (is_error(*read->reply)) return refusal("Redis", "a read", text_of(*read->reply));
   return std::move(read->reply);
+}
+
+Status RedisKeyValueStore::unanswered() const {
+  return {Code::kUnavailable, fmt::format("Redis did not answer a read within {} ({})", options_.operation_timeout, health_.get().reason)};
 }
 
 // With mutex_.
@@ -248,11 +253,19 @@ void RedisKeyValueStore::rewind() {
 
 void RedisKeyValueStore::link_ready() {
   up_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    down_since_.reset();
+  }
   pump();
 }
 
 void RedisKeyValueStore::link_down() {
   up_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!down_since_) down_since_ = std::chrono::steady_clock::now();
+  }
   retry_timer_.cancel();
   rewind();
 }

@@ -72,6 +72,7 @@ class RedisKeyValueStore final : public KeyValueStore {
   std::string hash_of(std::string_view space) const;
   std::string keys_of(std::string_view space) const;
   Status submit(std::string bytes);
+  Status unanswered() const;
   Result<Reply> ask(std::string bytes, Deadline deadline);
   Items::iterator enqueue(Item item);
   void abandon(Items::iterator place);
@@ -109,6 +110,7 @@ class RedisKeyValueStore final : public KeyValueStore {
   std::uint64_t written_ = 0;                                                 // of these, executed by Redis
   std::deque<std::pair<std::uint64_t, std::function<void()>>> after_writes_;  // with the writes to wait for
   bool telling_ = false;
+  std::optional<Deadline> down_since_ = std::chrono::steady_clock::now();  // while there is no connection
 };
 
 }  // namespace fermata::redis
