@@ -72,7 +72,8 @@ run_pytest() {
 }
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan.supp
+export LSAN_OPTIONS=print_suppressions=0:suppressions=$PWD/tests/support/lsan.supp
 
 if wants lint; then run_pytest lint; fi
 if wants unit || wants contract || wants plugin_abi || wants integration; then

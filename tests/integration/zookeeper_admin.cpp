@@ -85,11 +85,10 @@ void expire(const std::string& server, std::int64_t session) {
   clientid_t id{};
   id.client_id = session;
   fill_password(id);
-  zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
   // Until it is refused as expired: the client whose session it is wants it back, and may have it again before it is closed.
   const bool ended = eventually([&] {
     const auto ignore = [](zhandle_t*, int, int, const char*, void*) {};
-    zhandle_t* handle = zookeeper_init(server.c_str(), ignore, 10'000, &id, nullptr, ZOO_NO_LOG_CLIENTENV);
+    zhandle_t* handle = zookeeper_init2(server.c_str(), ignore, 10'000, &id, nullptr, ZOO_NO_LOG_CLIENTENV, [](const char*) {});
     eventually([&] { return zoo_state(handle) == ZOO_CONNECTED_STATE || zoo_state(handle) == ZOO_EXPIRED_SESSION_STATE; });
     const bool expired = zoo_state(handle) == ZOO_EXPIRED_SESSION_STATE;
     zookeeper_close(handle);

@@ -155,6 +155,7 @@ TEST_F(ZooKeeperState, ChangesAmongTenThousandChildrenAreHeardForAFewRequests) {
   auto begin = Steady::now();
   const auto watch = node->state().watch(path, [&] { calls.add(1); });
   ASSERT_TRUE(calls.reach(1));
+  ASSERT_TRUE(node->state().get(path));  // answered after all that the watch has asked
   const auto watched_in = Steady::now() - begin;
   begin = Steady::now();
   const auto children = node->state().children(path);
