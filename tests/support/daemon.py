@@ -77,6 +77,7 @@ class Daemon:
         self.process = None
         self.log_path = workspace.folder / "daemon.log"
         self.address = None
+        self.request_seconds = 40
         if start:
             self.start()
 
@@ -100,13 +101,24 @@ class Daemon:
 
     def start(self, timeout=30):
         self.launch()
-        address_file = self.workspace.data / "rest.address"
+        return self.wait_ready(timeout)
+
+    def wait_address(self, timeout=30):
+        """Until it serves, ready or not."""
+        file = self.workspace.data / "rest.address"
+
+        def serves():
+            assert self.process.poll() is None, f"the daemon ended with {self.process.returncode}:\n{self.log()}"
+            return file.exists() and file.read_text().strip()
+
+        self.address = wait_until(serves, timeout, "an address")
+        return self
+
+    def wait_ready(self, timeout=30):
+        self.wait_address(timeout)
 
         def ready():
             assert self.process.poll() is None, f"the daemon ended with {self.process.returncode}:\n{self.log()}"
-            if not address_file.exists() or not address_file.read_text().strip():
-                return False
-            self.address = address_file.read_text().strip()
             try:
                 return self.get("/readyz").status == 200
             except OSError:
@@ -135,7 +147,7 @@ class Daemon:
 
     def request(self, method, path, body=None, headers=None):
         url = urllib.parse.urlsplit(self.address)
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=40)
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=self.request_seconds)
         try:
             data = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
             connection.request(method, path, data, headers or {})

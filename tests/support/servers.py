@@ -35,7 +35,7 @@ class Redis(Server):
         return f"127.0.0.1:{self.port}"
 
     def command(self):
-        lines = [f"port {self.port}", "bind 127.0.0.1", f"unixsocket {self.socket}", f"dir {self.folder}", 'save ""', "appendonly yes"]
+        lines = [f"port {self.port}", "bind 127.0.0.1", f"unixsocket {self.socket}", f"dir {self.folder}", 'save ""', "appendonly yes", "appendfsync always"]
         if self.password:
             lines.append(f"requirepass {self.password}")
         lines += self.users
