@@ -62,7 +62,7 @@ Settings consumer_settings(const Backend::Options& options, const std::string& g
       {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "earliest"},
       {"session.timeout.ms", std::to_string(session_ms)},
-      {"heartbeat.interval.ms", std::to_string(std::clamp<std::int64_t>(session_ms / 4, 1, 3'000))},
+      {"heartbeat.interval.ms", std::to_string(std::clamp<std::int64_t>(session_ms / 4, 1, 1'000))},
       {"max.poll.interval.ms", std::to_string(std::max<std::int64_t>(session_ms, 300'000))},
       {"queued.min.messages", "100000"},
       {"queued.max.messages.kbytes", std::to_string(half / 1'024)},

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 constexpr auto kCommittedTimeout = 3s;
+constexpr int kLeavePollMs = 10;
 
 std::vector<std::int32_t> ids(const rd_kafka_topic_partition_list_t& list) {
   std::vector<std::int32_t> out;
@@ -69,7 +70,9 @@ void Member::serve() {
     on_error(message->err, message->payload == nullptr ? "" : rd_kafka_message_errstr(message.get()));
 }
 
-void Member::on_error(rd_kafka_resp_err_t error, std::string_view reason) { handlers_.on_error(error, reason); }
+void Member::on_error(rd_kafka_resp_err_t error, std::string_view reason) {
+  if (!leaving_) handlers_.on_error(error, reason);
+}
 
 std::vector<Message> Member::take(std::size_t max) {
   std::vector<rd_kafka_message_t*> raw(max);
@@ -141,12 +144,21 @@ void Member::wake_fetchers() { static_cast<void>(Error(rd_kafka_sasl_set_credent
 bool Member::is_static() const {
   if (setup_.name.empty()) return false;
   // Brokers from 2.3 on name a member after its instance id, older ones after the client's.
+  return id().substr(0, setup_.name.size() + 1) == setup_.name + "-";
+}
+
+std::string Member::id() const {
   const std::unique_ptr<char, decltype(&free)> id(rd_kafka_memberid(client_), free);
-  return id != nullptr && std::string_view(id.get()).substr(0, setup_.name.size() + 1) == setup_.name + "-";
+  return id == nullptr ? "" : id.get();
 }
 
 void Member::leave(Deadline deadline) {
   leaving_ = true;
+  // A client with a name would not leave when it closes, though the brokers may know it by no name: it has to leave first,
+  // which it has when it has no id any more.
+  rd_kafka_unsubscribe(client_);
+  while (!id().empty() && steady_clock::now() < deadline)
+    if (const Message message{rd_kafka_consumer_poll(client_, kLeavePollMs)}) on_error(message->err, "");
   const QueueHandle events(rd_kafka_queue_new(client_));
   if (const Error error{rd_kafka_consumer_close_queue(client_, events.get())}; error) return;
   while (rd_kafka_consumer_closed(client_) == 0 && steady_clock::now() < deadline)

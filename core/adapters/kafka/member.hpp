@@ -74,6 +74,7 @@ class Member final : private ClientEvents {
   static void on_committed(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* offsets, void* opaque);
   void assign(rd_kafka_topic_partition_list_t& partitions);
   void revoke(rd_kafka_topic_partition_list_t& partitions);
+  std::string id() const;  ///< as the group's coordinator gave it; empty: not a member
   void gate(const rd_kafka_topic_partition_list_t& partitions);
 
   const Setup setup_;

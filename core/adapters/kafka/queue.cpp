@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 namespace fermata::kafka {
@@ -33,9 +34,12 @@ Status KafkaQueue::ensure_topic(std::string_view topic, std::int32_t partitions)
 }
 
 Status KafkaQueue::produce(std::vector<NewRecord> records, Produced produced) {
+  const std::string* checked = nullptr;
   for (auto& record : records) {
     if (!options_.topic_prefix.empty()) record.topic.insert(0, options_.topic_prefix);
+    if (checked != nullptr && *checked == record.topic) continue;
     if (Status legal = check_topic(record.topic); !legal) return legal;
+    checked = &record.topic;
   }
   return producer_.produce(std::move(records), std::move(produced));
 }
