@@ -197,6 +197,23 @@ TEST_F(ZooKeeperSession, ConnectionsResetInTheMiddleOfMessagesLoseAndDoubleNothi
   EXPECT_LE((*last)->version, written + unknown);
 }
 
+TEST_F(ZooKeeperSession, AnotherServerOfTheListTakesOverWithinTheSession) {
+  options_.session_timeout = 10s;
+  FaultGate second(zookeeper_server());
+  options_.servers.push_back(second.address());
+  const ZooKeeperNode node(options_);
+  ASSERT_TRUE(write_one(node->state(), {Kind::kEphemeral, "/nodes/n1", "x"}));
+  const auto session = session_of("/nodes/n1");
+  for (int i = 0; i < 4; ++i) {
+    const bool uses_second = second.connections() > 0;
+    (uses_second ? *gate_ : second).pass();
+    (uses_second ? second : *gate_).cut();
+    ASSERT_TRUE(eventually([&] { return (uses_second ? *gate_ : second).connections() > 0; }));
+    EXPECT_EQ(data_of(node->state(), "/nodes/n1"), "x");
+  }
+  EXPECT_EQ(session_of("/nodes/n1"), session);
+}
+
 TEST_F(ZooKeeperSession, ManyThreadsComeThroughAnExpiry) {
   const ZooKeeperNode node(options_);
   ASSERT_TRUE(write_one(node->state(), {Kind::kEphemeral, "/nodes/n1", "x"}));

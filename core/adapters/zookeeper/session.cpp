@@ -132,6 +132,7 @@ void Session::on_state(std::uint64_t epoch, int state, std::chrono::milliseconds
 }
 
 void Session::handle_state(std::uint64_t epoch, int state) {
+  if (!is_current(epoch)) return;
   if (state == ZOO_CONNECTED_STATE) {
     failed_opens_ = 0;
     const bool is_new = std::exchange(announced_, epoch) != epoch;
@@ -206,6 +207,11 @@ Status Session::await_connection(SteadyTime deadline) {
 
 Status Session::unreachable() const {
   return {Code::kUnavailable, fmt::format("no connection to ZooKeeper at {}", options_.client.servers)};
+}
+
+bool Session::is_current(std::uint64_t epoch) const {
+  const std::lock_guard lock(mutex_);
+  return epoch == epoch_;
 }
 
 std::chrono::milliseconds Session::timeout() const {

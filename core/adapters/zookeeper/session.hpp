@@ -72,6 +72,7 @@ class Session {
   void open_client();
   void on_state(std::uint64_t epoch, int state, std::chrono::milliseconds timeout);
   void handle_state(std::uint64_t epoch, int state);
+  bool is_current(std::uint64_t epoch) const;
   void show(const Status& status);
   /// Waits until there is a connection. At once kUnavailable once it was gone for longer than a session lives.
   Status await_connection(SteadyTime deadline);
