@@ -225,9 +225,11 @@ class Cluster:
 
     @contextlib.contextmanager
     def zookeeper(self, **options):
-        """A kazoo client at the cluster's chroot."""
-        client = KazooClient(f"{self.servers.zookeeper.address}/{self.name}", timeout=10, **options)
+        """A kazoo client at the cluster's chroot, which it makes if it is missing."""
+        client = KazooClient(self.servers.zookeeper.address, timeout=10, **options)
         client.start(timeout=20)
+        client.ensure_path(f"/{self.name}")
+        client.chroot = f"/{self.name}"
         try:
             yield client
         finally:

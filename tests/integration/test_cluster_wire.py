@@ -238,7 +238,7 @@ def test_our_hints_are_backbeats_messages_with_a_revision(running, foreign):
         ask(running, "pause")
         assert re.fullmatch(rb'\{"action":"pauseService","revision":\d+\}', next_message())
         assert running.nodes[1].post("/_/backbeat/api/crr/resume/us-east-1/schedule", {"hours": 5}).status == 200
-        date = running.nodes[0].get("/_/crr/resume/us-east-1").json["us-east-1"]
+        date = running.nodes[1].get("/_/crr/resume/us-east-1").json["us-east-1"]
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", date)
         assert re.fullmatch(rb'\{"action":"resumeService","date":"%s","revision":\d+\}' % date.encode(), next_message())
         assert running.nodes[0].request("DELETE", "/_/backbeat/api/crr/resume/us-east-1/schedule").status == 200
@@ -251,7 +251,7 @@ def test_our_documents_are_backbeats_with_more_keys(running, zookeeper):
     ask(running, "pause")
     assert running.nodes[0].post("/_/crr/resume/us-east-1/schedule", {"hours": 5}).status == 200
     document = json.loads(stored(zookeeper))
-    date = running.nodes[1].get("/_/crr/resume/us-east-1").json["us-east-1"]
+    date = running.nodes[0].get("/_/crr/resume/us-east-1").json["us-east-1"]
     assert document["paused"] is True and document["scheduledResume"] == date
     assert set(document) <= {"paused", "scheduledResume", "reason", "by", "at"}
     ask(running, "resume")
