@@ -80,8 +80,7 @@ TEST_F(KafkaGate, OpensAtOnce) {
     auto records = reader.poll();
     while (records.empty() && steady_clock::now() < start + kDeadline) records = reader.poll();
     took_ms.push_back(std::chrono::duration<double, std::milli>(steady_clock::now() - start).count());
-    while (records.size() < 10)
-      for (auto& record : reader.poll()) records.push_back(std::move(record));
+    if (records.size() < 10) reader.read(10 - records.size());
   }
   std::sort(took_ms.begin(), took_ms.end());
   std::printf("from opening the gate to the first record: p50 %.2f ms, p90 %.2f ms, max %.2f ms\n", took_ms[25], took_ms[45],
@@ -103,7 +102,8 @@ TEST_F(KafkaGate, FetchesNoMoreThanItsBoundWhileClosedAndAllOfItOnceOpen) {
   ASSERT_TRUE(eventually([&] { return reader.consumer().lag() == kRecords; }));
   std::size_t most = 0;
   for (const auto end = steady_clock::now() + 3s; steady_clock::now() < end; std::this_thread::sleep_for(20ms))
-    most = std::max(most, resident_bytes() - std::min(before, resident_bytes()));
+    most = std::max(most, resident_bytes());
+  most -= std::min(before, most);
   std::printf("a closed gate took %zu KiB of memory, of %d KiB that wait\n", most >> 10, kRecords);
   EXPECT_LT(most, 40u << 20);
   reader.consumer().set_gate(true);
