@@ -168,6 +168,7 @@ class Cluster:
         self.settings, self.adapt = settings or {}, adapt
         self.name = f"t{uuid.uuid4().hex[:8]}"
         self.topic = f"{self.name}-probe"
+        self.read, self.read_to, self.read_done = [], collections.Counter(), collections.defaultdict(set)
         self.nodes = [Node(self, number) for number in range(nodes)]
 
     def start(self):
@@ -255,18 +256,31 @@ class Cluster:
 
     # What the probe wrote down.
 
+    def read_on(self):
+        """Takes in what the nodes have written since the last time."""
+        for node in self.nodes:
+            if not node.output.exists():
+                continue
+            with node.output.open() as file:
+                file.seek(self.read_to[node.id])
+                for text in file:
+                    if not text.endswith("\n"):
+                        break
+                    self.read_to[node.id] += len(text)  # ASCII
+                    location, partition, offset, attempt, key, value, name, at, outcome = text.split()
+                    self.read.append(Line(location, int(partition), int(offset), int(attempt), key, value, name, int(at), outcome))
+                    if outcome == "done":
+                        self.read_done[location].add(value)
+
     def lines(self):
         """Every delivery that ended, on any node, by the time it began."""
-        found = []
-        for node in self.nodes:
-            for text in node.output.read_text().splitlines() if node.output.exists() else []:
-                location, partition, offset, attempt, key, value, name, at, outcome = text.split(" ")
-                found.append(Line(location, int(partition), int(offset), int(attempt), key, value, name, int(at), outcome))
-        return sorted(found, key=lambda line: line.at)
+        self.read_on()
+        return sorted(self.read, key=lambda line: line.at)
 
     def done(self, location):
         """The values that were processed at `location`."""
-        return {line.value for line in self.lines() if line.location == location and line.outcome == "done"}
+        self.read_on()
+        return set(self.read_done[location])
 
     def wait_done(self, location, values, timeout=60):
         values = set(map(str, values))
