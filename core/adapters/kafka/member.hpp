@@ -21,7 +21,7 @@ namespace fermata::kafka {
 /// is fetched, and the main queue can be served for ever without a record passing by.
 ///
 /// Threads: one thread for all but `take` and `wake_fetchers`, which may run beside it, one at a time. Handlers run inside `serve` and
-/// `wait_commit`.
+/// `serve_commits`.
 class Member final : private ClientEvents {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
