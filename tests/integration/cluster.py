@@ -178,6 +178,10 @@ class Cluster:
             node.wait_ready()
         return self
 
+    def wait_ready(self, timeout=60):
+        red = lambda: list(filter(None, (node.readiness() for node in self.nodes)))  # noqa: E731
+        wait_until(lambda: not red(), timeout, lambda: f"readiness: {red()}", pause=0.1)
+
     def close(self):
         for node in self.nodes:
             node.kill()

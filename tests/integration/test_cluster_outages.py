@@ -23,10 +23,6 @@ def red(node, server):
     return NAMES[server] in shown and SINCE.search(shown)
 
 
-def wait_ready(cluster):
-    wait_until(lambda: not any(node.readiness() for node in cluster.nodes), 60, lambda: f"readiness: {[n.readiness() for n in cluster.nodes]}")
-
-
 def lose(gates, how):
     gates.cut() if how == "cut" else gates.half_open()
 
@@ -54,7 +50,7 @@ def test_without_state_or_hints_records_flow_changes_are_refused_and_all_heals(c
     cluster.produce(records(120, 60))
     cluster.wait_done("left", range(180))
     cluster.servers.gates_of(server).passing()
-    wait_ready(cluster)
+    cluster.wait_ready()
     cluster.wait_state("left", "running", ALL)
     cluster.wait_state("right", "paused", ALL)
     assert [line for line in cluster.lines() if line.location == "right" and line.at > paused_at] == []
@@ -78,7 +74,7 @@ def test_without_brokers_pause_and_resume_work_and_all_heals(cluster, how):
     paused_at = time.time_ns()
     cluster.produce(records(60, 60))
     cluster.servers.gates_of("kafka").passing()
-    wait_ready(cluster)
+    cluster.wait_ready()
     cluster.wait_done("left", range(120))
     assert [line for line in cluster.lines() if line.location == "right" and line.at > paused_at] == []
     cluster.resume("right")
@@ -99,7 +95,7 @@ def test_nothing_is_lost_over_slow_connections_and_resets_in_the_middle_of_a_mes
         reached = len(cluster.done("left"))
         wait_until(lambda: len(cluster.done("left")) > reached + 20, 60, "records meanwhile")
     cluster.servers.gates_of(server).passing()
-    wait_ready(cluster)
+    cluster.wait_ready()
     cluster.pause("right")
     cluster.resume("right")
     high = max(map(int, cluster.done("left")))
@@ -143,7 +139,7 @@ def test_a_session_that_the_ensemble_ends_is_replaced_and_the_state_read_again(c
     cluster.wait_state("left", "running", ALL)
     for node in cluster.nodes:
         cluster.expire_session(node)
-    wait_ready(cluster)
+    cluster.wait_ready()
     cluster.wait_state("left", "running", ALL)
     cluster.pause("left", node=1)
     cluster.wait_state("left", "paused", ALL)
@@ -155,7 +151,7 @@ def test_a_restarted_server_changes_nothing(cluster, server, how):
     cluster.pause("left")
     cluster.produce(records(0, 60))
     getattr(cluster.servers, server).restart(how)
-    wait_ready(cluster)
+    cluster.wait_ready()
     cluster.wait_state("left", "paused", ALL)
     cluster.wait_done("right", range(60))
     cluster.resume("left", node=1)
@@ -171,7 +167,7 @@ def test_a_broker_restarts_in_the_middle_of_a_batch(make_cluster, how):
         cluster.servers.kafka.brokers[0].restart(how)
     reached = len(cluster.done("left"))
     wait_until(lambda: len(cluster.done("left")) > reached + 300, 60, "records after the restart")
-    wait_ready(cluster)
+    cluster.wait_ready()
     high = max(map(int, cluster.done("left")))
     for location in cluster.locations:
         cluster.wait_done(location, range(high + 1))
@@ -190,7 +186,7 @@ def test_servers_may_come_after_the_nodes(cluster):
         wait_until(lambda server=server: all(red(node, server) for node in cluster.nodes), 30, f"{server} missed")
     for server in NAMES:
         cluster.servers.gates_of(server).passing()
-    wait_ready(cluster)
+    cluster.wait_ready()
     cluster.produce(records(0, 60))
     cluster.wait_done("left", range(60))
 

@@ -270,16 +270,14 @@ def test_topics_groups_and_keys_have_backbeats_names(running):
     wait_until(copy.exists, 40, "the copy")
     topics = [topic["topic"] for topic in json.loads(kcat(running, "-L", "-J"))["topics"]]
     assert "backbeat-replication" in topics
-    assert kcat(running, "-C", "-t", "backbeat-replication", "-o", "beginning", "-e", "-f", "%k\n").splitlines().count(
-        b"photos%2Fa%20b%2B%C3%A9.txt"
-    ) >= 1
-    committed = lambda: kcat(running, "-C", "-t", "__consumer_offsets", "-o", "beginning", "-e", "-f", "%k\n")  # noqa: E731
-    wait_until(lambda: b"crr-us-east-1\x00\x14backbeat-replication" in committed(), 20, "the group's offsets")
+    read_keys = ("-C", "-o", "beginning", "-e", "-f", "%k\n", "-t")
+    assert b"photos%2Fa%20b%2B%C3%A9.txt" in kcat(running, *read_keys, "backbeat-replication").splitlines()
+    committed = b"crr-us-east-1\x00\x14backbeat-replication"  # within the key of a committed offset
+    wait_until(lambda: committed in kcat(running, *read_keys, "__consumer_offsets"), 20, "the group's offsets")
 
 
 def test_canary_records_are_skipped(running):
-    subprocess.run(
-        ["kcat", "-P", "-b", running.servers.kafka.address, "-t", "backbeat-replication", "-k", "canary"], input=b"not a record", check=True, timeout=60
-    )
+    produce = ["kcat", "-P", "-b", running.servers.kafka.address, "-t", "backbeat-replication", "-k", "canary"]
+    subprocess.run(produce, input=b"not a record", check=True, timeout=60)
     wait_until(lambda: all(each["lag"] == 0 for each in view(running.nodes[0], "us-east-1")["nodes"]), what="the canary's offset")
     assert view(running.nodes[0], "us-east-1")["failed"] == 0

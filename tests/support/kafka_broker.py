@@ -245,6 +245,7 @@ class OldKafka(Kafka):
         )
         settings = {
             "broker.id": broker.node,
+            "zookeeper.session.timeout.ms": 1000,  # a killed broker can come back only when its entry is gone
             "zookeeper.connect": f"{self.zookeeper_address}/kafka-{uuid.uuid4().hex[:8]}",
             "offsets.topic.replication.factor": 1,
             "transaction.state.log.replication.factor": 1,
