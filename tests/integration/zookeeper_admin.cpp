@@ -45,9 +45,9 @@ void fill_password(clientid_t& id) {
 
 }  // namespace
 
-std::string four_letters(const std::string& server, const std::string& word) {
+std::string four_letters(const std::string& server, const std::string& word, std::chrono::seconds at_most) {
   const int socket = connect_to(server);
-  const timeval timeout{.tv_sec = 10, .tv_usec = 0};
+  const timeval timeout{.tv_sec = at_most.count(), .tv_usec = 0};
   setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   std::string answer;
   if (::send(socket, word.data(), word.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(word.size())) {

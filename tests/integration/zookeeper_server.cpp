@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 extern char** environ;
@@ -42,7 +43,7 @@ std::uint16_t free_port() {
 
 bool ZooKeeperServer::installed() { return std::filesystem::exists(kJar) && std::filesystem::exists("/usr/bin/java"); }
 
-ZooKeeperServer::ZooKeeperServer() : port_(free_port()) {
+ZooKeeperServer::ZooKeeperServer(std::vector<std::string> properties) : properties_(std::move(properties)), port_(free_port()) {
   directory_ = (std::filesystem::temp_directory_path() / "fermata-zookeeper-XXXXXX").string();
   if (mkdtemp(directory_.data()) == nullptr) throw std::runtime_error("cannot make " + directory_);
   std::ofstream(directory_ + "/zoo.cfg") << "tickTime=500\nmaxSessionTimeout=60000\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
@@ -57,17 +58,11 @@ ZooKeeperServer::~ZooKeeperServer() {
 }
 
 void ZooKeeperServer::start() {
-  std::vector<std::string> words{"setpriv",
-                                 "--pdeathsig",
-                                 "KILL",
-                                 "java",
-                                 "-Xmx128m",
-                                 "-XX:+UseSerialGC",
-                                 "-XX:TieredStopAtLevel=1",
-                                 "-cp",
-                                 kJar,
-                                 "org.apache.zookeeper.server.ZooKeeperServerMain",
-                                 directory_ + "/zoo.cfg"};
+  std::vector<std::string> words{"setpriv", "--pdeathsig", "KILL", "java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"};
+  words.insert(words.end(), properties_.begin(), properties_.end());
+  for (const auto& word :
+       {std::string("-cp"), std::string(kJar), std::string("org.apache.zookeeper.server.ZooKeeperServerMain"), directory_ + "/zoo.cfg"})
+    words.push_back(word);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -91,7 +86,7 @@ void ZooKeeperServer::kill() {
 
 bool ZooKeeperServer::answers() const {
   try {
-    return four_letters(address(), "srvr").find("Mode: ") != std::string::npos;
+    return four_letters(address(), "srvr", std::chrono::seconds(1)).find("Mode: ") != std::string::npos;
   } catch (const std::runtime_error&) {
     return false;
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace fermata::testing {
 
@@ -14,7 +15,8 @@ class ZooKeeperServer {
   /// Whether there is one on this machine.
   static bool installed();
 
-  ZooKeeperServer();
+  /// @param properties  of Java, e.g. {"-Dname=value"}.
+  explicit ZooKeeperServer(std::vector<std::string> properties = {});
   ~ZooKeeperServer();
   ZooKeeperServer(const ZooKeeperServer&) = delete;
   ZooKeeperServer& operator=(const ZooKeeperServer&) = delete;
@@ -27,6 +29,7 @@ class ZooKeeperServer {
  private:
   bool answers() const;
 
+  const std::vector<std::string> properties_;
   std::string directory_;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;

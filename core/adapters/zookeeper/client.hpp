@@ -77,6 +77,10 @@ class Client {
   /// Takes `done` and calls it once, unless another code than ZOK is returned.
   int ask(const Request& request, Done& done);
 
+  /// Leaves out the server that would be tried next. After a failed attempt the C client goes on by two places in its
+  /// list, so of an even number of addresses it would only ever try every other one.
+  void skip_server() { zoo_cycle_next_server(handle_); }
+
  private:
   struct Pending;
   struct Callbacks;  // what the C client calls

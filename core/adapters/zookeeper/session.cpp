@@ -105,9 +105,24 @@ void Session::open_client() {
     dispatcher_.post_after(backoff(++failed_opens_, kFirstReopen, kMaxReopen), [this] { open_client(); });
     return;
   }
-  const std::lock_guard lock(mutex_);
-  client_ = std::move(*client);
-  changed_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    client_ = std::move(*client);
+    changed_.notify_all();
+  }
+  skip_servers(epoch);
+}
+
+// From time to time while there is no connection, so that every server has its turn.
+void Session::skip_servers(std::uint64_t epoch) {
+  dispatcher_.post_after(timeout() / 10, [this, epoch] {
+    {
+      const std::lock_guard lock(mutex_);
+      if (epoch != epoch_) return;
+      if (!connected_) client_->skip_server();
+    }
+    skip_servers(epoch);
+  });
 }
 
 // On the client's thread: callers that wait learn of it at once, everything else is done by the dispatcher.

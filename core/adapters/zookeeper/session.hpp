@@ -70,6 +70,7 @@ class Session {
 
  private:
   void open_client();
+  void skip_servers(std::uint64_t epoch);
   void on_state(std::uint64_t epoch, int state, std::chrono::milliseconds timeout);
   void handle_state(std::uint64_t epoch, int state);
   bool is_current(std::uint64_t epoch) const;
