@@ -48,6 +48,7 @@ embedded::Backend::Options embedded_options(const config::Config& config) {
 zookeeper::Backend::Options zookeeper_options(const config::Config& config) {
   return {.servers = config.zookeeper.servers,
           .chroot = config.zookeeper.chroot,
+          .leases_path = config.cluster.base_path + "/fermata/leases",
           .node_id = config.node_id,
           .session_timeout = config.zookeeper.session_timeout,
           .operation_timeout = config.zookeeper.operation_timeout,
@@ -265,7 +266,7 @@ void Application::start_serving() {
   server_->start();
   serving_ = true;
   std::ofstream(config_.data_dir + "/rest.address") << address() << "\n";
-  log_->info("app", "ready", {{"address", address()}, {"node", config_.node_id}, {"data_dir", config_.data_dir}, {"version", kVersion}});
+  log_->info("app", "serving", {{"address", address()}, {"node", config_.node_id}, {"data_dir", config_.data_dir}, {"version", kVersion}});
 }
 
 std::string Application::address() const {

@@ -79,6 +79,13 @@ int show_list(const ApiClient& api, const std::string& target, std::string_view 
   return kExitOk;
 }
 
+// What the node knows may be old then, though it looks well.
+void warn_if_not_ready(const ApiClient& api) {
+  if (api.options().json) return;
+  const auto ready = api.call("GET", "/readyz");
+  if (ready.status().code() == Code::kInternal) api.world().err << "warning: this node is not ready: " << ready.status().message() << '\n';
+}
+
 }  // namespace
 
 int show_status(const ApiClient& api, const std::string& service, const std::string& location) {
@@ -97,6 +104,7 @@ int show_status(const ApiClient& api, const std::string& service, const std::str
     api.world().out << json::serialize(service.empty() ? json::value{{"services", std::move(all)}} : all.front()) << '\n';
   else
     table.print(api.world().out);
+  warn_if_not_ready(api);
   return kExitOk;
 }
 
@@ -110,6 +118,7 @@ int show_plugins(const ApiClient& api) {
 }
 
 int show_nodes(const ApiClient& api) {
+  warn_if_not_ready(api);
   return show_list(
       api, "/api/v1/nodes", "nodes", Table({"NODE", "ADDRESS", "VERSION", "STARTED AT"}), [](Table& table, const json::value& node) {
         table.add({text_at(node, {"id"}), text_at(node, {"address"}), text_at(node, {"version"}), text_at(node, {"startedAt"})});

@@ -73,8 +73,9 @@ int serve(const ServeOptions& options) {
       leave_at_once();
     }
     run_until_signalled(**application, signals);
-    // The last resort, should even the bounded stop hang: SIGALRM ends the process.
-    alarm(static_cast<unsigned>(shutdown_timeout.count() / 1'000) + 5);
+    // The last resort, should even the bounded stop hang: SIGALRM ends the process. After the drain what was taken may still
+    // be on its way to Kafka (10 s) and Redis (5 s).
+    alarm(static_cast<unsigned>(shutdown_timeout.count() / 1'000) + 20);
     if (const Status stopped = (*application)->stop(); !stopped) leave_at_once();
     return 0;
   } catch (const std::exception& error) {

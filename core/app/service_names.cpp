@@ -27,7 +27,10 @@ Status remember(StateStore& store, const std::string& path, const ServiceNames& 
   const auto data = boost::json::serialize(
       boost::json::object{{"stateName", names.state_name}, {"topic", names.topic}, {"pausedAtFirst", names.paused_at_first}});
   const auto kind = *entry ? StateWrite::Kind::kPut : StateWrite::Kind::kCreate;
-  return write_one(store, {kind, path, data}).status();
+  Status written = write_one(store, {kind, path, data}).status();
+  // Another node was faster; it has the same plugin.
+  if (written.code() == Code::kAlreadyExists || written.code() == Code::kAborted) return Status::ok();
+  return written;
 }
 
 std::optional<ServiceNames> recall(StateStore& store, const std::string& path) {

@@ -268,7 +268,7 @@ Section kafka_section(KafkaConfig& kafka) {
               duration("session_timeout", kafka.session_timeout, kSecond, 30 * 60 * kSecond,
                        "A node that is silent for so long loses its partitions to the others. The brokers have bounds of their own."),
               duration("commit_interval", kafka.commit_interval, 10, 60 * kSecond, "How often offsets are committed."),
-              size("prefetch", kafka.prefetch_bytes, 64 * kKiB, 4 * kGiB, "What each consumer reads ahead, also while it is paused."),
+              size("prefetch", kafka.prefetch_bytes, 4 * kMiB, kGiB, "What each consumer reads ahead, also while it is paused."),
               std::move(properties),
           }};
 }

@@ -219,7 +219,10 @@ void ControlPlane::Impl::on_touched(const std::vector<ServiceLocation>& touched,
 void ControlPlane::Impl::on_adopted(const std::shared_ptr<Service>& service, std::size_t location) {
   // Of a service that was removed while a change of it was on its way, nobody would fire the schedule.
   if (table_.find(service->spec.name) != service) return;
-  scheduler_.set({service->spec.name, service->spec.locations[location].name}, service->locations[location].desired.scheduled_resume);
+  const auto& desired = service->locations[location].desired;
+  const auto& name = service->spec.locations[location].name;
+  scheduler_.set({service->spec.name, name}, desired.scheduled_resume);
+  foreign_.changed(service->spec.name, name, desired.by);
   touched_->put({service, location});
 }
 
@@ -234,6 +237,7 @@ LocationView ControlPlane::Impl::view_of(const Service& service, std::size_t loc
   view.state = aggregate(state.desired.paused, state.error.empty(), votes);
   view.desired = std::move(state.desired);
   view.desired_error = std::move(state.error);
+  if (state.version == StateWrite::kAnyVersion && view.desired_error.empty()) view.desired_error = "it could not be read yet";
   view.nodes.reserve(votes.size());
   for (const auto& vote : votes) {
     view.nodes.push_back({vote.node, vote.observation});
@@ -330,6 +334,13 @@ Status ControlPlane::visit_desired(std::string_view service,
   if (found == nullptr) return no_service(service);
   impl_->table().visit(*found, visit);
   return Status::ok();
+}
+
+Status ControlPlane::desired_known(std::string_view service) const {
+  const auto found = impl_->table().find(service);
+  if (found == nullptr) return no_service(service);
+  if (impl_->table().known(*found)) return Status::ok();
+  return {Code::kUnavailable, fmt::format("what is desired of service '{}' could not be read yet: see /readyz", service)};
 }
 
 std::uint64_t ControlPlane::desired_revision(std::string_view service) const { return impl_->table().revision(service); }

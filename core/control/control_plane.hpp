@@ -111,6 +111,8 @@ class ControlPlane {
   /// Visits only names and desired states, without gathering observations: the fast path of the status route. Runs under
   /// a lock: `visit` must be quick and not call back.
   Status visit_desired(std::string_view service, const std::function<void(std::string_view location, const DesiredState&)>& visit) const;
+  /// kUnavailable until every desired state of the service was read from the store once. [any]
+  Status desired_known(std::string_view service) const;
   /// Moves whenever a desired state of the service changes; for caches of visit_desired. 0: no such service.
   std::uint64_t desired_revision(std::string_view service) const;
   std::vector<NodeView> nodes() const;

@@ -2,12 +2,16 @@
 
 #include "control/transitions.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace fermata::control {
 namespace {
 
 constexpr std::size_t kMaxQueue = 10'000;
+constexpr std::chrono::seconds kKeep{60};
+constexpr std::chrono::seconds kRetry{1};
 constexpr std::string_view kBy = "backbeat";
 constexpr std::string_view kLease = "foreign-commands";
 
@@ -18,56 +22,92 @@ ForeignCommands::ForeignCommands(const ControlPlane::Options& options, const Con
     : node_id_(options.node_id), dependencies_(dependencies), turns_(std::move(turns)), changes_(changes) {}
 
 void ForeignCommands::start() {
-  campaign_ =
-      dependencies_.leases.campaign(kLease, {[leads = leads_](std::uint64_t) { *leads = true; }, [leads = leads_] { *leads = false; }});
+  campaign_ = dependencies_.leases.campaign(kLease, {[this, leads = leads_, turns = turns_](std::uint64_t) mutable {
+                                                       *leads = true;
+                                                       turns.post([this] { next(); });
+                                                     },
+                                                     [leads = leads_] { *leads = false; }});
 }
 
 void ForeignCommands::stop() { campaign_.reset(); }
 
 void ForeignCommands::take(const std::string& service, const std::string& location, const Message& message) {
-  if (!*leads_) return;
+  forget_old();
   if (message.kind == Message::Kind::kRefused || queue_.size() >= kMaxQueue) {
     const std::string problem = message.kind == Message::Kind::kRefused ? message.problem : "too many commands wait";
-    dependencies_.log.error("control", "a foreign command is refused",
-                            {{"service", service}, {"location", location}, {"problem", problem}});
+    if (*leads_)
+      dependencies_.log.error("control", "a foreign command is refused",
+                              {{"service", service}, {"location", location}, {"problem", problem}});
     return;
   }
-  queue_.push_back({message.command, service, location, message.at, {}, std::string(kBy)});
+  queue_.push_back({{message.command, service, location, message.at, {}, std::string(kBy)}, dependencies_.clock.steady()});
   turns_.post([this] { next(); });  // after the hints that came along, as it waits for the store
 }
 
+void ForeignCommands::changed(const std::string& service, const std::string& location, std::string_view by) {
+  const auto concerned = [&](const Heard& heard) { return heard.change.service == service && heard.change.location == location; };
+  if (busy_ && concerned(*busy_)) return;  // that is our own doing
+  if (by != kBy) {
+    std::erase_if(queue_, concerned);
+    return;
+  }
+  if (const auto carried_out = std::ranges::find_if(queue_, concerned); carried_out != queue_.end()) queue_.erase(carried_out);
+}
+
+void ForeignCommands::forget_old() {
+  const auto limit = dependencies_.clock.steady() - kKeep;
+  for (; !queue_.empty() && queue_.front().at < limit; queue_.pop_front())
+    if (*leads_)
+      dependencies_.log.error("control", "a foreign command could not be carried out in time and is dropped",
+                              {{"action", to_string(queue_.front().change.kind)},
+                               {"service", queue_.front().change.service},
+                               {"location", queue_.front().change.location}});
+}
+
 void ForeignCommands::next() {
-  if (busy_ || queue_.empty()) return;
-  busy_ = true;
-  Change change = std::move(queue_.front());
+  forget_old();
+  if (busy_ || queue_.empty() || !*leads_) return;
+  busy_ = std::move(queue_.front());
   queue_.pop_front();
-  if (const Status leads = check_lease(); !leads) return finish(change, leads);
+  if (const Status leads = check_lease(); !leads) return finish(*busy_, leads);
+  run(*busy_);
+}
+
+void ForeignCommands::run(const Heard& heard) {
+  Change change = heard.change;
   // For Backbeat a date that has passed means now.
   if (change.kind == Change::Kind::kSchedule && *change.at <= dependencies_.clock.now()) {
     change.kind = Change::Kind::kResume;
     change.at.reset();
   }
-  changes_.request(change, [this, change](const Result<std::vector<Changed>>& result) { finish(change, result.status()); });
+  changes_.request(change, [this, heard](const Result<std::vector<Changed>>& result) { finish(heard, result.status()); });
 }
 
 // A node that was stopped for longer than the lease time wakes up with commands that the next holder has carried out, and
 // maybe before it is told that it lost the lease.
 Status ForeignCommands::check_lease() const {
-  if (!*leads_) return {Code::kAborted, "this node lost the lease before it was its turn"};
   if (const Health health = dependencies_.store.health(); !health.ok) return {Code::kUnavailable, health.reason};
   const auto holder = dependencies_.leases.holder(kLease);
-  if (!holder) return holder.status();
-  if (*holder != node_id_) return {Code::kAborted, "node '" + *holder + "' holds the lease now"};
+  if (!holder) return {Code::kUnavailable, holder.status().message()};
+  if (*holder != node_id_) return {Code::kUnavailable, "node '" + *holder + "' holds the lease now"};
   return Status::ok();
 }
 
-void ForeignCommands::finish(const Change& change, const Status& status) {
-  if (!status)
-    dependencies_.log.error(
-        "control", "a foreign command failed",
-        {{"action", to_string(change.kind)}, {"service", change.service}, {"location", change.location}, {"error", status.message()}});
-  busy_ = false;
-  turns_.post([this] { next(); });
+// What failed for want of the store or the lease waits at the front for whoever has them next.
+void ForeignCommands::finish(const Heard& heard, const Status& status) {
+  const bool again = status.code() == Code::kUnavailable;
+  if (!status && !again)
+    dependencies_.log.error("control", "a foreign command failed",
+                            {{"action", to_string(heard.change.kind)},
+                             {"service", heard.change.service},
+                             {"location", heard.change.location},
+                             {"error", status.message()}});
+  if (again) queue_.push_front(heard);
+  busy_.reset();
+  if (again)
+    turns_.post_after(kRetry, [this] { next(); });
+  else
+    turns_.post([this] { next(); });
 }
 
 }  // namespace fermata::control

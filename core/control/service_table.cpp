@@ -119,6 +119,11 @@ LocationState ServiceTable::state(const Service& service, std::size_t location) 
   return service.locations[location];
 }
 
+bool ServiceTable::known(const Service& service) const {
+  const std::shared_lock lock(mutex_);
+  return std::ranges::none_of(service.locations, [](const auto& state) { return state.version == StateWrite::kAnyVersion; });
+}
+
 LocationObservation ServiceTable::observe(const Service& service, std::size_t location) const {
   LocationObservation observation = service.driver.observe(service.spec.locations[location].name);
   const std::shared_lock lock(mutex_);

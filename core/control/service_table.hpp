@@ -86,6 +86,8 @@ class ServiceTable {
     for (std::size_t i = 0; i < service.locations.size(); ++i)
       visit(std::string_view(service.spec.locations[i].name), service.locations[i].desired);
   }
+  /// Whether every location's desired state was read, be it readable or not.
+  bool known(const Service& service) const;
   /// What this node does for a location.
   LocationObservation observe(const Service& service, std::size_t location) const;
 

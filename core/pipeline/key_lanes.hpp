@@ -20,7 +20,8 @@ struct Entry {
   Lane* lane = nullptr;
   std::uint32_t deliveries = 0;  ///< begun
   std::uint32_t postponed = 0;   ///< those that were not the record's fault, and do not count as attempts
-  bool revoked = false;          ///< its partition was taken away while it was in flight
+  bool revoked = false;          ///< its partition was taken away while it was in flight: it is not delivered again
+  bool leaving = false;          ///< and is not gone yet, so that it still counts when this delivery is done
   SteadyTime since = {};         ///< when the last delivery began
   bool stuck = false;            ///< that delivery takes too long
 
@@ -63,7 +64,8 @@ class KeyLanes {
   /// A held entry takes its turn again.
   void release(Entry& entry);
 
-  /// Drops the partition's records, each after `before_drop(entry)`, but those in flight, which it marks `revoked`.
+  /// Drops the partition's records, each after `before_drop(entry)`, but those in flight, which it marks `revoked` and
+  /// `leaving`.
   template <typename BeforeDrop>
   void revoke(std::int32_t partition, BeforeDrop before_drop);
 
@@ -101,7 +103,7 @@ void KeyLanes::revoke(std::int32_t partition, BeforeDrop before_drop) {
       if (entry->record.partition != partition) {
         ++entry;
       } else if (first && lane.state == Lane::State::kInFlight) {
-        entry->revoked = true;
+        if (!entry->revoked) entry->revoked = entry->leaving = true;
         ++entry;
       } else {
         before_drop(*entry);

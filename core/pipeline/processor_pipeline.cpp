@@ -306,6 +306,7 @@ void ProcessorPipeline::settle(Entry& entry, Outcome outcome, std::string_view t
   if (closed_) return;
   --in_flight_;
   in_flight_bytes_ -= entry.record.bytes();
+  const bool left = entry.leaving;  // finish destroys the entry
   if (std::exchange(entry.stuck, false)) name_stuck();
   if (outcome != Outcome::kDone) last_error_.set(text, context_->deps.clock.now());
   if (outcome == Outcome::kRetry || outcome == Outcome::kPostpone) {
@@ -322,15 +323,17 @@ void ProcessorPipeline::settle(Entry& entry, Outcome outcome, std::string_view t
     }
   } else {
     ++(outcome == Outcome::kDone ? totals_.done : totals_.failed);
-    if (!entry.revoked) {
+    // One that is given up while its partition goes was not stored: whoever gets it next decides.
+    if (!entry.revoked || (entry.leaving && outcome == Outcome::kDone)) {
       OffsetLedger& ledger = ledgers_.at(entry.record.partition);
       ledger.done(entry.record.offset);
       dirty_ = dirty_ || ledger.has_commit();
     }
     lanes_.finish(entry);
   }
+  if (left) --leaving_;
   schedule();
-  if (in_flight_ == 0) idle_.notify_all();
+  if (in_flight_ == 0 || (left && leaving_ == 0)) idle_.notify_all();
 }
 
 void ProcessorPipeline::look_for_stuck() {
@@ -392,23 +395,46 @@ void ProcessorPipeline::on_ready() {
   schedule();
 }
 
+// Who gets the partitions begins with what was not committed. What is in flight is waited for, so that it neither ends after
+// what comes after it elsewhere, nor is done twice.
 void ProcessorPipeline::on_revoked(std::span<const std::int32_t> partitions) {
+  start_leaving(partitions);
+  await_leaving();
+  finish_leaving(partitions);
+}
+
+void ProcessorPipeline::start_leaving(std::span<const std::int32_t> partitions) {
+  const std::lock_guard consumer_lock(consumer_mutex_);  // a poll that runs ends first, its records included
+  const std::lock_guard lock(mutex_);
+  for (const auto partition : partitions)
+    lanes_.revoke(partition, [this](const Entry& entry) {
+      if (entry.deliveries == 0) return;
+      --retrying_;
+      retries_.remove(entry);
+    });
+  leaving_ = 0;
+  lanes_.visit_in_flight([this](const Entry& entry) { leaving_ += entry.leaving ? 1 : 0; });
+  schedule();
+}
+
+void ProcessorPipeline::await_leaving() {
+  std::unique_lock lock(mutex_);
+  idle_.wait_for(lock, context_->options.revoke_patience, [this] { return leaving_ == 0 || closed_; });
+}
+
+void ProcessorPipeline::finish_leaving(std::span<const std::int32_t> partitions) {
   const std::lock_guard consumer_lock(consumer_mutex_);
   std::vector<PartitionOffset> offsets;
   {
     const std::lock_guard lock(mutex_);
+    lanes_.visit_in_flight([](Entry& entry) { entry.leaving = false; });
+    leaving_ = 0;
     for (const auto partition : partitions) {
       const auto ledger = ledgers_.find(partition);
       if (ledger == ledgers_.end()) continue;
       if (const auto offset = ledger->second.take_commit()) offsets.push_back({partition, *offset});
       ledgers_.erase(ledger);
-      lanes_.revoke(partition, [this](const Entry& entry) {
-        if (entry.deliveries == 0) return;
-        --retrying_;
-        retries_.remove(entry);
-      });
     }
-    schedule();
   }
   if (consumer_ && !offsets.empty()) consumer_->commit(offsets);
 }
@@ -424,6 +450,7 @@ void ProcessorPipeline::close() {
     std::unique_lock lock(mutex_);
     if (std::exchange(closed_, true)) return;
     if (timer_due_) context_->deps.workers.cancel(timer_);
+    idle_.notify_all();
     idle_.wait_for(lock, kCallPatience, [this] { return !running_ && storing_ == 0; });
   }
   commit();

@@ -98,6 +98,9 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   // The consumer's events.
   void on_ready();
   void on_revoked(std::span<const std::int32_t> partitions);
+  void start_leaving(std::span<const std::int32_t> partitions);
+  void await_leaving();
+  void finish_leaving(std::span<const std::int32_t> partitions);
 
   bool is_quiet() const { return !gate_.is_open() && in_flight_ == 0; }  // mutex_ held
   std::int64_t lag() const;
@@ -138,6 +141,7 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   bool reported_quiet_ = true;
   std::int64_t stuck_count_ = 0;
   std::string stuck_;           // names the record that is stuck for the longest time; empty: none is
+  std::int64_t leaving_ = 0;    // in flight, of partitions that are being taken away
   bool stuck_is_news_ = false;  // that changed and was not reported yet
 };
 

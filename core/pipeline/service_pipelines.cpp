@@ -23,6 +23,7 @@ using Samples = std::vector<telemetry::Metrics::Sample>;
 constexpr std::uint32_t kMaxInFlight = 10'000;
 // How long retry_failed waits until what it produced is durable.
 constexpr std::chrono::seconds kProduceTimeout{5};
+constexpr std::size_t kCloseTogether = 256;
 // Failed records produced as one batch: at most 100 MiB of the largest, usually far less.
 constexpr std::size_t kRetryBatch = 100;
 // How often failed records are counted and stuck ones are looked for.
@@ -82,6 +83,7 @@ class ServicePipelines::Impl {
   Status add(PopulatorSpec spec);
   Status start();
   Status stop(std::chrono::milliseconds timeout);
+  void close();
   Result<std::size_t> retry_batch(std::string_view location, std::span<const std::string> ids);
 
   struct Group {
@@ -205,10 +207,21 @@ Status ServicePipelines::Impl::stop(std::chrono::milliseconds timeout) {
     for (const auto& processor : group.processors)
       if (const auto count = processor->wait_idle(deadline); count > 0)
         stuck += fmt::format("{}{} records of processor '{}'", stuck.empty() ? "" : ", ", count, processor->spec().name);
-  for_each([](auto& pipeline) { pipeline.close(); });
+  close();
   if (stuck.empty()) return Status::ok();
   return {Code::kDeadlineExceeded,
           fmt::format("service '{}' did not complete within {} ms: {}", context_->service, timeout.count(), stuck)};
+}
+
+// Leaving a group may take seconds when its servers do not answer, so processors leave side by side.
+void ServicePipelines::Impl::close() {
+  for (const auto& [name, populator] : populators_) populator->close();
+  std::vector<std::future<void>> closing;
+  for (const auto& [location, group] : groups_)
+    for (const auto& processor : group.processors) {
+      if (closing.size() == kCloseTogether) closing.clear();  // waits for them
+      closing.push_back(std::async(std::launch::async, [&processor] { processor->close(); }));
+    }
 }
 
 Result<std::size_t> ServicePipelines::Impl::retry_batch(std::string_view location, std::span<const std::string> ids) {

@@ -32,6 +32,7 @@ struct PipelineOptions {
   std::chrono::milliseconds retry_max{60'000};
   std::chrono::milliseconds stuck_after{300'000};  ///< a record in flight for longer is named in log and status
   std::chrono::milliseconds commit_interval{1'000};
+  std::chrono::milliseconds revoke_patience{2'000};  ///< how long a partition that goes waits for what is in flight of it
 };
 
 /// How the plugin says one delivery went. kPostpone is a kRetry whose attempt is not counted, so that it is never given up.

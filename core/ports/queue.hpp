@@ -62,7 +62,8 @@ class Consumer {
     /// These partitions are ours from now on, each read from its first record not committed. Embedded: all, once.
     std::function<void(std::span<const std::int32_t>)> on_assigned = [](auto) {};
     /// These partitions are another member's from now on. What is done of them must be passed to commit before this
-    /// returns (a last chance); their records that are still in flight are completed in vain.
+    /// returns (a last chance); their records that are in flight after that are completed in vain. May take some seconds,
+    /// to wait for them.
     std::function<void(std::span<const std::int32_t>)> on_revoked = [](auto) {};
   };
 

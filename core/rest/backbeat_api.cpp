@@ -73,6 +73,7 @@ class BackbeatApi {
     JsonWriter json;
     json.begin_object();
     Status found = check_target(deps_.control, service, location);
+    if (found) found = deps_.control.desired_known(service);
     if (found && location == "all") {
       found = deps_.control.visit_desired(
           service, [&](std::string_view name, const DesiredState& desired) { json.member(name, describe(desired)); });
@@ -96,7 +97,9 @@ class BackbeatApi {
     }
     JsonWriter json;
     json.begin_object();
-    const Status found = deps_.control.visit_desired(
+    Status found = deps_.control.desired_known(service);
+    if (!found) return error_of(found);
+    found = deps_.control.visit_desired(
         service, [&](std::string_view name, const DesiredState& desired) { json.member(name, desired.paused ? "disabled" : "enabled"); });
     if (!found) return error_of(found);
     std::string body = json.end_object().take();

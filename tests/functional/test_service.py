@@ -74,7 +74,7 @@ def test_sighup_reopens_the_log_and_takes_over_new_locations(workspace):
     with Daemon(workspace) as daemon:
         log = workspace.folder / "json.log"
         lines = [json.loads(line) for line in log.read_text().splitlines()]
-        assert any(line["message"] == "ready" for line in lines)
+        assert any(line["message"] == "serving" for line in lines)
         log.rename(workspace.folder / "json.log.1")
         rome = workspace.folder / "rome"
         rome.mkdir()

@@ -22,6 +22,16 @@ bool is_secret(std::string_view property) {
   return std::any_of(kWords.begin(), kWords.end(), [&](const char* word) { return property.find(word) != property.npos; });
 }
 
+// What the host itself has to decide: each location is a group, offsets follow what is done.
+constexpr std::array kOwn = {"bootstrap.servers", "group.id", "group.instance.id", "enable.auto.commit", "enable.auto.offset.store"};
+
+Status check_own(const Backend::Options& options) {
+  for (const char* name : kOwn)
+    if (options.properties.count(name) > 0)
+      return {Code::kInvalidArgument, fmt::format("kafka property '{}' is set by Fermata; remove it", name)};
+  return Status::ok();
+}
+
 Settings common_settings(const Backend::Options& options) {
   return {
       {"bootstrap.servers", fmt::format("{}", fmt::join(options.brokers, ","))},
@@ -110,6 +120,7 @@ std::string get_property(const rd_kafka_conf_t& conf, const char* name) {
 }
 
 Result<Conf> make_conf(ClientKind kind, const Backend::Options& options, const std::string& group) {
+  if (Status free = check_own(options); !free) return free;
   Conf conf(rd_kafka_conf_new());
   Settings settings = common_settings(options);
   Settings more;

@@ -93,7 +93,9 @@ void Cluster::probe() {
     if (!last_reason_.empty()) status = {status.code(), last_reason_};
   }
   reachable_ = answer.is_ok();
-  if (!condition_.set("brokers", status)) return;
+  const bool changed = condition_.set("brokers", status);
+  if (!changed && (answer || std::exchange(told_, true))) return;
+  told_ = true;
   if (answer)
     log().info("kafka", "connected", {{"brokers", fmt::format("{}", fmt::join(options_.brokers, ","))}});
   else
@@ -208,6 +210,8 @@ Status Cluster::wait_until_there(const std::string& topic, Deadline deadline) {
 }
 
 Result<std::vector<TopicInfo>> Cluster::topics() {
+  // Whoever asks every second in an outage must not wait each time.
+  if (!wait_for_probe()) return Status(Code::kUnavailable, condition_.get().reason);
   auto answer = metadata(nullptr, true, steady_clock::now() + kListTimeout);
   if (!answer) return answer.status();
   const std::string prefix = options_.topic_prefix;

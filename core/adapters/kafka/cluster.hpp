@@ -63,6 +63,7 @@ class Cluster final : private ClientEvents {
 
   const Backend::Options& options_;
   Condition condition_;
+  bool told_ = false;  ///< [thread] the log says how the brokers are
   std::atomic<bool> reachable_{false};
 
   mutable std::mutex mutex_;  // guards all of this block

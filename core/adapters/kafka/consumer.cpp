@@ -1,5 +1,7 @@
 #include "adapters/kafka/consumer.hpp"
 
+#include "base/random.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -56,7 +58,6 @@ KafkaConsumer::KafkaConsumer(const Backend::Options& options, Cluster& cluster, 
       name_(std::move(name)),
       events_(std::move(events)),
       assignors_(options.properties.count(kAssignorProperty) > 0 ? "" : kCooperative),
-      join_pause_(kJoinFirst),
       thread_([this] { run(); }) {}
 
 KafkaConsumer::~KafkaConsumer() {
@@ -73,6 +74,7 @@ void KafkaConsumer::run() {
     if (!member_) continue;
     member_->serve();
     tell_partition_error();
+    if (reading_.exchange(false)) set_part(Status::ok());
     ring();
     commit_when_due();
     look_when_due();
@@ -155,10 +157,11 @@ void KafkaConsumer::set_part(const Status& status) {
     log_.warn("kafka", "consumer in trouble", {{"topic", topic_}, {"group", group_}, {"reason", status.message()}});
 }
 
+// Only a membership that lasted makes the next attempt a first one: two processes with one name throw each other out.
 void KafkaConsumer::give_up(const Status& why) {
   broken_ = why;
-  join_at_ = steady_clock::now() + join_pause_;
-  join_pause_ = std::min(join_pause_ * 2, kJoinMax);
+  if (steady_clock::now() - joined_at_ > kJoinMax) failed_joins_ = 0;
+  join_at_ = steady_clock::now() + backoff(++failed_joins_, kJoinFirst, kJoinMax);
 }
 
 void KafkaConsumer::on_error(rd_kafka_resp_err_t error, std::string_view reason) {
@@ -172,11 +175,10 @@ void KafkaConsumer::on_error(rd_kafka_resp_err_t error, std::string_view reason)
       return log_.warn("kafka", "this process stood still: its partitions went to others", {{"topic", topic_}, {"group", group_}});
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
       if (assignors_.empty()) break;
+      give_up(status);
       assignors_ = assignors_ == kCooperative ? kEager : kCooperative;
       log_.info("kafka", "other members of the group divide partitions in another way: joining as they do",
                 {{"topic", topic_}, {"group", group_}, {"strategy", assignors_}});
-      broken_ = status;
-      join_at_ = {};
       return;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -192,7 +194,7 @@ void KafkaConsumer::on_assigned(std::span<const std::int32_t> partitions, const 
     const std::lock_guard lock(mutex_);
     partitions_.assign(partitions, committed);
   }
-  join_pause_ = kJoinFirst;
+  joined_at_ = steady_clock::now();
   look_at_ = {};
   set_part(Status::ok());
   log_.debug("kafka", "partitions assigned", {{"topic", topic_}, {"group", group_}, {"partitions", text_of(partitions)}});
@@ -248,7 +250,10 @@ Result<std::vector<QueueRecord>> KafkaConsumer::poll(std::size_t max_records, st
     }
     stash_.pop_front();
   }
-  if (!records.empty()) bell_armed_ = false;
+  if (!records.empty()) {
+    bell_armed_ = false;
+    reading_ = true;
+  }
   taken_bytes_ += bytes;
   if (member_ && (taken_bytes_ > options_.prefetch_bytes / 8 || (records.empty() && stale_.exchange(false)))) {
     taken_bytes_ = 0;

@@ -84,6 +84,7 @@ class KafkaConsumer final : public Consumer {
   std::atomic<bool> bell_due_{false};
   std::atomic<bool> bell_armed_{false};  ///< the last poll returned nothing
   std::atomic<bool> stale_{false};       ///< records of partitions that were revoked may take room in the member's queue
+  std::atomic<bool> reading_{false};     ///< records came out: all is well
   std::atomic<bool> dirty_{false};       ///< something may be to be committed
   mutable std::atomic<bool> lag_wanted_{true};
 
@@ -99,7 +100,8 @@ class KafkaConsumer final : public Consumer {
   std::string assignors_;
   Status broken_;  ///< why the member has to be replaced
   Time join_at_;
-  std::chrono::milliseconds join_pause_;
+  std::uint32_t failed_joins_ = 0;  ///< since a membership lasted
+  Time joined_at_;                  ///< when partitions were assigned last
   Time commit_at_;
   Time look_at_;
   std::shared_ptr<Writes> writes_;  ///< that the next commit waits for

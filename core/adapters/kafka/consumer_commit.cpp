@@ -54,8 +54,10 @@ void KafkaConsumer::start_commit(const Offsets& offsets) {
 void KafkaConsumer::on_committed(rd_kafka_resp_err_t error, const Offsets& offsets) {
   if (committing_ > 0) --committing_;
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    set_part(Status::ok());  // whatever was wrong, the group takes our offsets now
     const std::lock_guard lock(mutex_);
     partitions_.committed(offsets);
+    if (!partitions_.uncommitted().empty()) dirty_ = true;  // one partition may have been refused
     return;
   }
   // Most often a rebalance was faster. What is still ours is committed again; the rest is delivered again, elsewhere.

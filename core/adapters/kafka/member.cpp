@@ -66,8 +66,13 @@ Member::~Member() {
 }
 
 void Member::serve() {
-  while (const Message message{rd_kafka_consumer_poll(client_, 0)})
-    on_error(message->err, message->payload == nullptr ? "" : rd_kafka_message_errstr(message.get()));
+  while (const Message message{rd_kafka_consumer_poll(client_, 0)}) {
+    // A record here has passed its gate by. Only a new member reads it again, as this one's position is behind it.
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+      on_error(RD_KAFKA_RESP_ERR__FATAL, "a record came on another way than it should");
+    else
+      on_error(message->err, message->payload == nullptr ? "" : rd_kafka_message_errstr(message.get()));
+  }
 }
 
 void Member::on_error(rd_kafka_resp_err_t error, std::string_view reason) {

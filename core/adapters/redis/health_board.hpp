@@ -8,12 +8,12 @@
 
 namespace fermata::redis {
 
-/// Puts together how the parts of the adapter are. Good until the first bad news. Logs each change.
+/// Puts together how the parts of the adapter are. Not good until both connections stand. Logs each change.
 class HealthBoard {
  public:
   enum class Part { kCommands, kSubscriber, kWrites };
 
-  HealthBoard(const Clock& clock, telemetry::Log& log) : log_(log), cell_(clock) {}
+  HealthBoard(const Clock& clock, telemetry::Log& log);
 
   /// Threads: one, the dispatcher.
   void set(Part part, const Status& status);
@@ -24,6 +24,7 @@ class HealthBoard {
   telemetry::Log& log_;
   HealthCell cell_;
   std::array<Status, 3> parts_;  // by Part
+  bool told_good_ = true;        // what the log said last; nothing at first, as connecting is no news
 };
 
 }  // namespace fermata::redis

@@ -222,12 +222,14 @@ void ZooKeeperLeases::look(const CandidatePtr& candidate) {
 
 void ZooKeeperLeases::looked(const CandidatePtr& candidate, const Answer& answer, SteadyTime asked_at) {
   if (candidate->stage != Stage::kWaiting || is_lost(answer.code)) return;
+  if (answer.code != ZOK) return enter_later(candidate, answer);
   // Entries of ours that we do not stand with: of a lease that was lost, or made without an answer.
   const auto own = name_of(candidate->entry);
   for (const auto& name : answer.names)
     if (name.starts_with(candidate->id) && name != own)
       session_.ask({.kind = Kind::kRemove, .path = candidate->directory + "/" + name}, [](const Answer&) {});
-  const auto predecessor = before(answer.names, number_of(own).value_or(0));
+  if (std::ranges::find(answer.names, own) == answer.names.end()) return;  // somebody removed it; its watch tells
+  const auto predecessor = before(answer.names, number_of(own).value_or(UINT32_MAX));
   if (predecessor.empty()) return grant(candidate, asked_at);
   candidate->predecessor = fmt::format("{}/{}", candidate->directory, predecessor);
   ask(candidate, {.kind = Kind::kExists, .path = candidate->predecessor, .watch = true}, &ZooKeeperLeases::predecessor_watched);

@@ -116,11 +116,14 @@ void Session::open_client() {
 // From time to time while there is no connection, so that every server has its turn.
 void Session::skip_servers(std::uint64_t epoch) {
   dispatcher_.post_after(timeout() / 10, [this, epoch] {
+    Client* client = nullptr;
     {
       const std::lock_guard lock(mutex_);
       if (epoch != epoch_) return;
-      if (!connected_) client_->skip_server();
+      if (!connected_) client = client_.get();
     }
+    // Without the lock, as it waits while names are resolved. Only the dispatcher replaces the client.
+    if (client != nullptr) client->skip_server();
     skip_servers(epoch);
   });
 }

@@ -45,7 +45,10 @@ std::unique_ptr<StateStore::Watch> Watches::add(std::string path, StateStore::Wa
 void Watches::insert(std::shared_ptr<Watcher> watcher) {
   const auto path = watcher->path;
   watchers_.emplace(path, std::move(watcher));
-  if (active_) arm(path);
+  if (!active_) return;
+  // Children that changed while nobody listened are not watched any more: the list has to be gone through again.
+  if (watchers_.count(path) == 1) disarm(path, &Armed::children);
+  arm(path);
 }
 
 void Watches::erase(const std::shared_ptr<Watcher>& watcher) {

@@ -21,6 +21,7 @@ Status check(const Backend::Options& options) {
   if (options.servers.empty()) return {Code::kInvalidArgument, "zookeeper.servers is empty: name at least one as host:port"};
   if (!options.chroot.empty() && !check_path(options.chroot))
     return {Code::kInvalidArgument, fmt::format("zookeeper.chroot is '{}': leave it empty or write it as /a/b", options.chroot)};
+  if (auto valid = check_path(options.leases_path); !valid) return valid;
   if (options.session_timeout < 100ms || options.operation_timeout <= 0ms)
     return {Code::kInvalidArgument, "zookeeper.session_timeout and operation_timeout must be positive, the former at least 100 ms"};
   if (options.user.find(':') != std::string::npos)
@@ -47,7 +48,7 @@ class Backend::Impl {
       : session_(session_options(options), dispatcher_, clock, log),
         watches_(session_, dispatcher_, log, Watches::Limits{}),
         state_(options.chroot, session_, watches_),
-        leases_(options.chroot + "/fermata/leases", options.node_id, session_, dispatcher_, clock, log) {
+        leases_(options.chroot + options.leases_path, options.node_id, session_, dispatcher_, clock, log) {
     leases_.start();
     session_.start({&leases_, &watches_});
   }

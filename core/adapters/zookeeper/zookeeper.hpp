@@ -22,9 +22,10 @@ namespace fermata::zookeeper {
 class Backend {
  public:
   struct Options {
-    std::vector<std::string> servers;  ///< "host:port", at least one
-    std::string chroot;                ///< "" or an absolute path that every path starts from; made if missing
-    std::string node_id;               ///< what `Leases::holder` answers while this process holds a lease
+    std::vector<std::string> servers;             ///< "host:port", at least one
+    std::string chroot;                           ///< "" or an absolute path that every path starts from; made if missing
+    std::string leases_path = "/fermata/leases";  ///< below the chroot; an absolute path, made as needed
+    std::string node_id;                          ///< what `Leases::holder` answers while this process holds a lease
     std::chrono::milliseconds session_timeout{10'000};
     std::chrono::milliseconds operation_timeout{5'000};
     std::string user = {};      ///< of the digest scheme; empty: no authentication

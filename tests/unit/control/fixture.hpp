@@ -72,9 +72,10 @@ struct LeaseBoard {
 
   std::map<std::string, Line, std::less<>> lines;
   std::uint64_t token = 0;
+  bool vacant = false;  ///< nobody is granted anything, as between a holder's death and the end of its session
 
   void grant(const Line& line) {
-    if (!line.empty()) tell(line.front(), [number = ++token](Leases::Events& events) { events.on_granted(number); });
+    if (!line.empty() && !vacant) tell(line.front(), [number = ++token](Leases::Events& events) { events.on_granted(number); });
   }
   static void tell(const std::shared_ptr<Candidate>& candidate, std::function<void(Leases::Events&)> call) {
     if (candidate->deaf) return;
@@ -95,7 +96,7 @@ class BoardLeases final : public Leases {
   }
   Result<std::string> holder(std::string_view name) override {
     const auto& line = board_.lines[std::string(name)];
-    return line.empty() ? std::string() : line.front()->node;
+    return line.empty() || board_.vacant ? std::string() : line.front()->node;
   }
 
   /// This node's session ends, and another begins. @param stalled  it is not told of it.

@@ -20,6 +20,17 @@ class ForeignCommandsTest : public ::testing::Test {
     cluster_.settle();
   }
 
+  void leave_lease_vacant() {
+    cluster_.board.vacant = true;
+    node_.leases.lose(kLease);
+    cluster_.settle();
+  }
+  void fill_lease() {
+    cluster_.board.vacant = false;
+    cluster_.board.grant(cluster_.board.lines[std::string(kLease)]);
+    cluster_.executor.advance(2s);
+  }
+
   Cluster cluster_;
   Node node_{cluster_, "n1"};
   Node other_{cluster_, "n2"};
@@ -100,15 +111,51 @@ TEST_F(ForeignCommandsTest, MoveWhenTheirNodeCrashes) {
   EXPECT_EQ(cluster_.tree->nodes["/backbeat/replication/state/paris"].version, 2);
 }
 
-TEST_F(ForeignCommandsTest, ThatWaitWhenTheLeaseIsLostDoNotUndoWhatTheNextHolderDoes) {
+TEST_F(ForeignCommandsTest, ThatWaitWhenTheLeaseIsLostAreCarriedOutByTheNextHolder) {
   node_.store->fake.before_next_write([&] { node_.leases.lose(kLease); });
   cluster_.publish("paris", R"({"action":"pauseService"})");
   cluster_.publish("london", R"({"action":"pauseService"})");
   cluster_.settle();
   EXPECT_THAT(node_.actions(), ElementsAre("pause")) << "the one that had begun";
-  tell(R"({"action":"resumeService"})");
-  EXPECT_THAT(other_.actions(), ElementsAre("resume"));
-  EXPECT_FALSE(node_.view("london").desired.paused);
+  EXPECT_THAT(other_.actions(), ElementsAre("pause"));
+  EXPECT_TRUE(node_.view("london").desired.paused);
+  EXPECT_EQ(cluster_.tree->nodes["/backbeat/replication/state/paris"].version, 1) << "not twice";
+}
+
+TEST_F(ForeignCommandsTest, ThatNobodyCouldCarryOutWaitForTheNextHolder) {
+  leave_lease_vacant();
+  tell(R"({"action":"pauseService"})");
+  EXPECT_FALSE(node_.view("paris").desired.paused);
+  fill_lease();
+  EXPECT_TRUE(node_.view("paris").desired.paused);
+  EXPECT_EQ(cluster_.tree->nodes["/backbeat/replication/state/paris"].version, 1);
+}
+
+TEST_F(ForeignCommandsTest, GiveWayToAnOperatorsLaterWord) {
+  leave_lease_vacant();
+  tell(R"({"action":"pauseService"})");
+  ASSERT_TRUE(other_.pause("paris"));
+  ASSERT_TRUE(other_.resume("paris"));
+  fill_lease();
+  EXPECT_FALSE(node_.view("paris").desired.paused);
+}
+
+TEST_F(ForeignCommandsTest, AreDroppedWhenNobodyCouldCarryThemOutForAMinute) {
+  leave_lease_vacant();
+  tell(R"({"action":"pauseService"})");
+  cluster_.executor.advance(61s);
+  fill_lease();
+  EXPECT_FALSE(node_.view("paris").desired.paused);
+}
+
+TEST_F(ForeignCommandsTest, WaitUntilTheStoreIsBack) {
+  node_.store->fake.set_down("connection lost");
+  tell(R"({"action":"pauseService"})");
+  cluster_.executor.advance(3s);
+  EXPECT_THAT(node_.actions(), IsEmpty());
+  node_.store->fake.set_down("");
+  cluster_.executor.advance(3s);
+  EXPECT_THAT(node_.actions(), ElementsAre("pause"));
 }
 
 TEST_F(ForeignCommandsTest, AreNotCarriedOutTwiceWhenAStalledHolderWakesUp) {

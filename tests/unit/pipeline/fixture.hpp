@@ -24,6 +24,8 @@ class PipelineTest : public ::testing::Test {
  protected:
   ServicePipelines::Dependencies dependencies() { return {queue_, kv_, store_, leases_, executor_, executor_, executor_, log_, metrics_}; }
   std::unique_ptr<ServicePipelines> make(PipelineOptions options = {}) {
+    // Nothing that is in flight ends while a test's one thread takes a partition away.
+    if (options.revoke_patience == PipelineOptions().revoke_patience) options.revoke_patience = 0ms;
     return std::make_unique<ServicePipelines>("crr", "/backbeat/crr", options, dependencies());
   }
 

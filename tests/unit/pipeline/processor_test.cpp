@@ -458,6 +458,22 @@ TEST_F(Processors, CommitWhatIsDoneOfARevokedPartitionAndForgetTheRest) {
   EXPECT_EQ(queue_.committed("topic", "crr-paris", partition), first + 1);
 }
 
+TEST_F(Processors, LetWhatIsInFlightOfARevokedPartitionEndAndCommitIt) {
+  start({.revoke_patience = 20s});
+  const auto [partition, first] = queue_.append("topic", "a", "a1");
+  queue_.append("topic", "a", "a2");
+  executor_.run_ready();
+  queue_.revoke("topic", "crr-paris", {partition});
+  std::thread rebalance([&] { executor_.run_ready(); });
+  std::this_thread::sleep_for(50ms);  // most probably it waits by now; it must come right either way
+  EXPECT_EQ(queue_.committed("topic", "crr-paris", partition), first);
+  recorder_.finish("a");
+  rebalance.join();
+  executor_.run_ready();
+  EXPECT_EQ(queue_.committed("topic", "crr-paris", partition), first + 1);
+  EXPECT_THAT(recorder_.order, ElementsAre("a1")) << "the second is for whoever has the partition now";
+}
+
 TEST_F(Processors, StartAPartitionThatComesBackAtItsCommittedOffset) {
   start();
   const auto [partition, first] = queue_.append("topic", "a", "a1");
