@@ -97,6 +97,14 @@ std::string file_identity(const std::string& file) {
   return fmt::format("{}:{}:{}.{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
 }
 
+/// What only a start reads. The port may have been given on the command line.
+bool same_servers(const config::Config& changed, const config::Config& now) {
+  config::RestConfig rest = changed.rest;
+  rest.port = now.rest.port;
+  return rest == now.rest && changed.cluster == now.cluster && changed.zookeeper == now.zookeeper && changed.redis == now.redis &&
+         changed.kafka == now.kafka && changed.queue == now.queue;
+}
+
 std::string health_text(std::string_view name, const Health& health) {
   return fmt::format("{}: {} since {}", name, health.reason, format_iso(health.since));
 }
@@ -284,6 +292,9 @@ void Application::reload(const std::function<bool()>& interrupted) {
     return;
   }
   log_->set_level(log_options(loaded.config->log).level);
+  if (!same_servers(*loaded.config, config_))
+    log_->warn("config", "changes of rest, cluster, zookeeper, redis, kafka and queue take effect at the next start",
+               {{"file", config_.file}});
   const auto& wanted = loaded.config->extensions;
   for (const auto& former : stale_extensions(wanted)) {
     if (interrupted()) return;

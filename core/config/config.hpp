@@ -33,6 +33,8 @@ struct RestConfig {
   std::chrono::milliseconds idle_timeout{60'000};     ///< a kept-alive connection without a request
   std::chrono::milliseconds request_timeout{30'000};  ///< handlers that do not answer
   std::vector<std::string> allow_from = {};           ///< peer addresses or CIDR ranges; empty: loopback only
+
+  bool operator==(const RestConfig&) const = default;
 };
 
 struct LogConfig {
@@ -45,12 +47,16 @@ struct QueueConfig {
   std::int32_t partitions = 4;                                ///< of topics that are made on demand
   std::chrono::milliseconds retention{7LL * 24 * 3'600'000};  ///< how long records wait for a group that is not active
   std::size_t producer_buffer_bytes = 64u << 20;
+
+  bool operator==(const QueueConfig&) const = default;
 };
 
 struct ClusterConfig {
   enum class Mode { kEmbedded, kDistributed };
   Mode mode = Mode::kEmbedded;
   std::string base_path = "/backbeat";
+
+  bool operator==(const ClusterConfig&) const = default;
 };
 
 struct ZookeeperConfig {
@@ -61,6 +67,8 @@ struct ZookeeperConfig {
   std::string user = {};  ///< of the digest scheme; empty: no authentication
   std::string password = {};
   bool only_creator = false;  ///< access to new entries
+
+  bool operator==(const ZookeeperConfig&) const = default;
 };
 
 struct RedisConfig {
@@ -76,6 +84,8 @@ struct RedisConfig {
   std::chrono::milliseconds ping_interval{2'000};
   std::chrono::milliseconds operation_timeout{5'000};
   std::size_t write_buffer_bytes = 64u << 20;
+
+  bool operator==(const RedisConfig&) const = default;
 };
 
 struct KafkaConfig {
@@ -87,6 +97,8 @@ struct KafkaConfig {
   std::chrono::milliseconds commit_interval{1'000};
   std::size_t prefetch_bytes = 16u << 20;              ///< per consumer
   std::map<std::string, std::string> properties = {};  ///< of librdkafka
+
+  bool operator==(const KafkaConfig&) const = default;
 };
 
 struct PipelineConfig {

@@ -174,6 +174,7 @@ void ClusterView::take_over(std::vector<NodeEntry> nodes) {
   nodes.push_back(self());
   std::ranges::sort(nodes, {}, [](const auto& node) { return node.view.id; });
   const bool was_alone = alone();
+  log_moves(nodes);
   {
     const std::lock_guard lock(mutex_);
     nodes_ = std::move(nodes);
@@ -184,6 +185,17 @@ void ClusterView::take_over(std::vector<NodeEntry> nodes) {
   }
   for (const auto& service : table_.all()) look_after(std::chrono::milliseconds(0), service->spec.name);
   on_change_();
+}
+
+void ClusterView::log_moves(const std::vector<NodeEntry>& nodes) const {
+  const auto has = [](const std::vector<NodeEntry>& among, const std::string& id) {
+    return std::ranges::find(among, id, [](const auto& node) { return node.view.id; }) != among.end();
+  };
+  for (const auto& node : nodes)
+    if (!has(nodes_, node.view.id))
+      dependencies_.log.info("control", "a node has joined", {{"node", node.view.id}, {"address", node.view.address}});
+  for (const auto& node : nodes_)
+    if (!has(nodes, node.view.id)) dependencies_.log.warn("control", "a node is gone", {{"node", node.view.id}});
 }
 
 void ClusterView::read_observed(const std::string& service) {

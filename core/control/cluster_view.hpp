@@ -75,6 +75,7 @@ class ClusterView {
   Status write_chunk(const Service& service, std::size_t chunk);
   NodeEntry self() const;
   void take_over(std::vector<NodeEntry> nodes);
+  void log_moves(const std::vector<NodeEntry>& nodes) const;
   bool alone() const;
   void check_own(const Service& service, const std::set<std::string>& seen);
   bool erase(const std::string& path);

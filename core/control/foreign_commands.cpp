@@ -24,7 +24,7 @@ ForeignCommands::ForeignCommands(const ControlPlane::Options& options, const Con
 void ForeignCommands::start() {
   campaign_ = dependencies_.leases.campaign(kLease, {[this, leads = leads_, turns = turns_](std::uint64_t) mutable {
                                                        *leads = true;
-                                                       turns.post([this] { next(); });
+                                                       turns.post([this] { next_soon(); });
                                                      },
                                                      [leads = leads_] { *leads = false; }});
 }
@@ -41,7 +41,7 @@ void ForeignCommands::take(const std::string& service, const std::string& locati
     return;
   }
   queue_.push_back({{message.command, service, location, message.at, {}, std::string(kBy)}, dependencies_.clock.steady()});
-  turns_.post([this] { next(); });  // after the hints that came along, as it waits for the store
+  next_soon();  // after the hints that came along, as it waits for the store
 }
 
 void ForeignCommands::changed(const std::string& service, const std::string& location, std::string_view by) {
@@ -64,7 +64,14 @@ void ForeignCommands::forget_old() {
                                {"location", queue_.front().change.location}});
 }
 
+// One at a time in the line of turns, so that operators do not wait behind a flood of commands.
+void ForeignCommands::next_soon() {
+  if (std::exchange(next_posted_, true)) return;
+  turns_.post([this] { next(); });
+}
+
 void ForeignCommands::next() {
+  next_posted_ = false;
   forget_old();
   if (busy_ || queue_.empty() || !*leads_) return;
   busy_ = std::move(queue_.front());
@@ -105,9 +112,9 @@ void ForeignCommands::finish(const Heard& heard, const Status& status) {
   if (again) queue_.push_front(heard);
   busy_.reset();
   if (again)
-    turns_.post_after(kRetry, [this] { next(); });
+    turns_.post_after(kRetry, [this] { next_soon(); });
   else
-    turns_.post([this] { next(); });
+    next_soon();
 }
 
 }  // namespace fermata::control

@@ -41,6 +41,7 @@ class ForeignCommands {
   };
 
   void forget_old();
+  void next_soon();
   void next();
   Status check_lease() const;
   void run(const Heard& heard);
@@ -54,6 +55,7 @@ class ForeignCommands {
   std::unique_ptr<Leases::Campaign> campaign_;
   std::deque<Heard> queue_;    // in order of arrival
   std::optional<Heard> busy_;  // what is being carried out
+  bool next_posted_ = false;
 };
 
 }  // namespace fermata::control

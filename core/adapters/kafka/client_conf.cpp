@@ -81,6 +81,7 @@ Settings consumer_settings(const Backend::Options& options, const std::string& g
       {"message.max.bytes", std::to_string(kMaxMessageBytes)},
       {"receive.message.max.bytes", std::to_string(std::max<std::size_t>(half + (1u << 20), 100'000'000))},
       {"fetch.error.backoff.ms", "100"},
+      {"topic.metadata.refresh.interval.ms", "30000"},  // how soon partitions that are added are seen
   };
 }
 

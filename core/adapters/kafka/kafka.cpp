@@ -7,10 +7,13 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 namespace fermata::kafka {
 namespace {
+
+constexpr std::array kWeakening = {"acks", "request.required.acks", "enable.idempotence", "auto.offset.reset", "partitioner"};
 
 class NoEvents final : public ClientEvents {
  public:
@@ -55,6 +58,9 @@ class Backend::Impl {
 };
 
 Result<std::unique_ptr<Backend>> Backend::open(Options options, const Clock& clock, telemetry::Log& log) {
+  for (const char* name : kWeakening)
+    if (options.properties.count(name) > 0)
+      log.warn("kafka", fmt::format("kafka property '{}' may weaken what is promised: no record lost, order per key", name));
   if (Status valid = check(options, log); !valid) return valid;
   auto impl = std::make_unique<Impl>(std::move(options));
   if (Status opened = impl->open(clock, log); !opened) return opened;

@@ -12,7 +12,7 @@ namespace fermata::kafka {
 namespace {
 
 constexpr std::size_t kMaxTopicBytes = 249;
-constexpr std::size_t kMaxGroupBytes = 255;
+constexpr std::size_t kMaxGroupBytes = 1'024;  // the protocol has room for 32 KiB
 
 Status check_topic(std::string_view topic) {
   const auto legal = [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; };

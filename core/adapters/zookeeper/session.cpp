@@ -17,6 +17,7 @@ constexpr std::size_t kMaxInFlight = 1'000;
 constexpr auto kRetryPause = 20ms;
 constexpr auto kFirstReopen = 500ms;
 constexpr auto kMaxReopen = 10s;
+constexpr int kSessionsToGiveUp = 3;  // session timeouts without a connection
 
 bool is_end(int state) { return state == ZOO_EXPIRED_SESSION_STATE || state == ZOO_AUTH_FAILED_STATE; }
 
@@ -108,24 +109,36 @@ void Session::open_client() {
   {
     const std::lock_guard lock(mutex_);
     client_ = std::move(*client);
+    opened_at_ = clock_.steady();
     changed_.notify_all();
   }
-  skip_servers(epoch);
+  look_after(epoch);
 }
 
-// From time to time while there is no connection, so that every server has its turn.
-void Session::skip_servers(std::uint64_t epoch) {
+// From time to time while there is no connection: lets every server have its turn, and gives up a session that no server
+// takes back. An ensemble that has lost its data refuses it for ever, without saying that it has ended.
+void Session::look_after(std::uint64_t epoch) {
   dispatcher_.post_after(timeout() / 10, [this, epoch] {
     Client* client = nullptr;
+    bool given_up = false;
     {
       const std::lock_guard lock(mutex_);
       if (epoch != epoch_) return;
       if (!connected_) client = client_.get();
+      given_up = !connected_ && clock_.steady() - std::max(lost_at_, opened_at_) > kSessionsToGiveUp * timeout_;
     }
+    if (given_up) return replace(0ms, "no server has taken it back");
     // Without the lock, as it waits while names are resolved. Only the dispatcher replaces the client.
     if (client != nullptr) client->skip_server();
-    skip_servers(epoch);
+    look_after(epoch);
   });
+}
+
+void Session::replace(std::chrono::milliseconds pause, std::string_view reason) {
+  log_.warn("zookeeper", "the session has ended, a new one is opened", {{"reason", reason}});
+  for (auto* observer : observers_) observer->ended();
+  stop();
+  dispatcher_.post_after(pause, [this] { open_client(); });
 }
 
 // On the client's thread: callers that wait learn of it at once, everything else is done by the dispatcher.
@@ -156,11 +169,8 @@ void Session::handle_state(std::uint64_t epoch, int state) {
     const bool is_new = std::exchange(announced_, epoch) != epoch;
     for (auto* observer : observers_) observer->connected(is_new);
   } else if (is_end(state)) {
-    log_.warn("zookeeper", "the session has ended, a new one is opened", {{"expired", state == ZOO_EXPIRED_SESSION_STATE ? "yes" : "no"}});
-    for (auto* observer : observers_) observer->ended();
-    stop();
-    const auto pause = state == ZOO_AUTH_FAILED_STATE ? backoff(++failed_opens_, kFirstReopen, kMaxReopen) : 0ms;
-    dispatcher_.post_after(pause, [this] { open_client(); });
+    const bool refused = state == ZOO_AUTH_FAILED_STATE;
+    replace(refused ? backoff(++failed_opens_, kFirstReopen, kMaxReopen) : 0ms, refused ? "the credentials are refused" : "it has expired");
   }
 }
 

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fermata::zookeeper {
@@ -70,7 +71,8 @@ class Session {
 
  private:
   void open_client();
-  void skip_servers(std::uint64_t epoch);
+  void look_after(std::uint64_t epoch);
+  void replace(std::chrono::milliseconds pause, std::string_view reason);
   void on_state(std::uint64_t epoch, int state, std::chrono::milliseconds timeout);
   void handle_state(std::uint64_t epoch, int state);
   bool is_current(std::uint64_t epoch) const;
@@ -93,7 +95,8 @@ class Session {
   std::unique_ptr<Client> client_;
   std::uint64_t epoch_ = 0;  // counts the sessions
   bool connected_ = false;
-  SteadyTime lost_at_;  // unless connected
+  SteadyTime lost_at_;    // unless connected
+  SteadyTime opened_at_;  // when client_ was made
   std::chrono::milliseconds timeout_;
 };
 
