@@ -1,5 +1,6 @@
 """ZooKeeper, Redis and Kafka are lost in every way a network knows: what runs goes on, it shows, and it heals."""
 import re
+import shutil
 import time
 
 import pytest
@@ -228,3 +229,14 @@ def test_rebalances_while_pausing_deliver_nothing_of_what_is_paused(make_cluster
     for location in cluster.locations:
         cluster.wait_done(location, range(high + 1))
     cluster.check_order()
+
+
+def test_an_ensemble_that_lost_its_data_gets_the_last_known_states(cluster):
+    cluster.pause("right")
+    cluster.servers.zookeeper.kill9()
+    shutil.rmtree(cluster.servers.zookeeper.folder / "version-2")
+    cluster.servers.zookeeper.start()
+    cluster.wait_ready()
+    cluster.wait_state("left", "running", ALL)
+    cluster.wait_state("right", "paused", ALL)
+    cluster.resume("right", node=1)

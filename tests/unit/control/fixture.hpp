@@ -64,7 +64,7 @@ struct LeaseBoard {
   struct Candidate {
     std::string node;
     Leases::Events events;
-    Executor* executor;
+    Executor* executor = nullptr;
     bool deaf = false;  ///< stalled: not told
     testing::Fence fence = {};
   };
@@ -90,7 +90,10 @@ class BoardLeases final : public Leases {
 
   std::unique_ptr<Campaign> campaign(std::string_view name, Events events) override {
     auto& line = board_.lines[std::string(name)];
-    line.push_back(std::make_shared<LeaseBoard::Candidate>(node_, std::move(events), &executor_));
+    line.push_back(std::make_shared<LeaseBoard::Candidate>());
+    line.back()->node = node_;
+    line.back()->events = std::move(events);
+    line.back()->executor = &executor_;
     if (line.size() == 1) board_.grant(line);
     return std::make_unique<BoardCampaign>(line, line.back(), board_);
   }

@@ -1,0 +1,90 @@
+// Topics that change under those who read them.
+
+#include "integration/kafka_fixture.hpp"
+
+#include <librdkafka/rdkafka.h>
+
+#include <array>
+#include <functional>
+
+namespace fermata::testing {
+namespace {
+
+class KafkaTopics : public KafkaTest {
+ protected:
+  /// Lets `ask` ask something of the brokers, as an operator's tool does, and waits for the answer.
+  void administer(const std::function<void(rd_kafka_t* client, rd_kafka_queue_t* answers)>& ask) {
+    std::array<char, 512> error{};
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", server(), error.data(), error.size());
+    rd_kafka_t* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error.data(), error.size());
+    ASSERT_NE(client, nullptr) << error.data();
+    rd_kafka_queue_t* answers = rd_kafka_queue_new(client);
+    ask(client, answers);
+    rd_kafka_event_t* event = rd_kafka_queue_poll(answers, 10'000);
+    EXPECT_NE(event, nullptr);
+    EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_destroy(client);
+  }
+  void delete_topic(const std::string& topic) {
+    administer([&](rd_kafka_t* client, rd_kafka_queue_t* answers) {
+      rd_kafka_DeleteTopic_t* wanted = rd_kafka_DeleteTopic_new((prefix_ + topic).c_str());
+      rd_kafka_DeleteTopics(client, &wanted, 1, nullptr, answers);
+      rd_kafka_DeleteTopic_destroy(wanted);
+    });
+  }
+  void add_partitions(const std::string& topic, std::size_t total) {
+    administer([&](rd_kafka_t* client, rd_kafka_queue_t* answers) {
+      std::array<char, 512> error{};
+      rd_kafka_NewPartitions_t* wanted = rd_kafka_NewPartitions_new((prefix_ + topic).c_str(), total, error.data(), error.size());
+      rd_kafka_CreatePartitions(client, &wanted, 1, nullptr, answers);
+      rd_kafka_NewPartitions_destroy(wanted);
+    });
+  }
+  /// Tries until the brokers acknowledge it, as a populator does.
+  static void produce_one(Queue& queue, const std::string& topic, const std::string& value) {
+    EXPECT_TRUE(eventually([&] {
+      Calls<Status> produced;
+      if (!queue.produce({{topic, "key", value}}, [&](Status status) { produced.add(std::move(status)); })) return false;
+      return produced.reach(1) && produced.all().front().is_ok();
+    }));
+  }
+};
+
+TEST_F(KafkaTopics, OneThatIsMadeAnewIsReadFromItsBeginning) {
+  auto backend = open("a");
+  Queue& queue = backend->queue();
+  ASSERT_TRUE(queue.ensure_topic("t", 2));
+  produce(queue, "t", 40);
+  KafkaReader reader(queue, "t", "g");
+  reader.consumer().set_gate(true);
+  reader.commit(reader.read(40));
+  EXPECT_TRUE(eventually([&] { return reader.consumer().lag() == 0; }));
+  delete_topic("t");
+  produce_one(queue, "t", "again");
+  const auto records = reader.read(1);
+  ASSERT_FALSE(records.empty());
+  EXPECT_EQ(records.front().value, "again");
+  EXPECT_EQ(records.front().offset, 0);
+  EXPECT_TRUE(eventually([&] { return queue.health().ok; })) << queue.health().reason;
+}
+
+TEST_F(KafkaTopics, PartitionsThatAreAddedAreReadToo) {
+  auto options = this->options("a");
+  options.properties["topic.metadata.refresh.interval.ms"] = "1000";
+  auto backend = open(options);
+  Queue& queue = backend->queue();
+  ASSERT_TRUE(queue.ensure_topic("t", 1));
+  KafkaReader reader(queue, "t", "g");
+  reader.consumer().set_gate(true);
+  EXPECT_TRUE(eventually([&] { return reader.owned().size() == 1; }));
+  add_partitions("t", 4);
+  EXPECT_TRUE(eventually([&] { return reader.owned().size() == 4; }));
+  produce(queue, "t", 40);
+  EXPECT_EQ(reader.read(40).size(), 40u);
+}
+
+}  // namespace
+}  // namespace fermata::testing
