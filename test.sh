@@ -27,6 +27,7 @@ if wants bench; then packaging/install-deps.sh bench || exit 1; fi
 
 results=$PWD/build/test-results
 report=$PWD/build/test-servers.txt
+mkdir -p build
 
 # Suites over real adapters run below servers.py, which starts the servers once for all of them, and ends them.
 if [ -z "${FERMATA_TEST_REDIS-}" ] && { wants contract || wants tsan || wants integration; }; then
