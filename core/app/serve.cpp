@@ -4,6 +4,7 @@
 #include "plugin/plugin_host.hpp"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -51,6 +52,14 @@ void run_until_signalled(Application& application, const sigset_t& signals) {
   }
 }
 
+/// Every connection and every consumer needs some; the soft limit is often 1,024 for the sake of old programs.
+void allow_many_files() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int serve(const ServeOptions& options) {
@@ -58,6 +67,7 @@ int serve(const ServeOptions& options) {
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  allow_many_files();
 
   auto loaded = config::load(options.config_file);
   if (!loaded.problems.empty() || !loaded.config) {

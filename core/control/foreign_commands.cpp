@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kMaxQueue = 10'000;
 constexpr std::chrono::seconds kKeep{60};
 constexpr std::chrono::seconds kRetry{1};
+constexpr std::chrono::seconds kHearing{1};
 constexpr std::string_view kBy = "backbeat";
 constexpr std::string_view kLease = "foreign-commands";
 
@@ -21,7 +22,20 @@ ForeignCommands::ForeignCommands(const ControlPlane::Options& options, const Con
                                  Changes& changes)
     : node_id_(options.node_id), dependencies_(dependencies), turns_(std::move(turns)), changes_(changes) {}
 
-void ForeignCommands::start() {
+void ForeignCommands::start() { stand_while_hearing(); }
+
+// A holder that hears nothing would keep those who hear from obeying.
+void ForeignCommands::stand_while_hearing() {
+  const bool hears = dependencies_.fanout.health().ok;
+  if (!hears && campaign_) {
+    campaign_.reset();
+    *leads_ = false;
+  }
+  if (hears && !campaign_) stand();
+  turns_.post_after(kHearing, [this] { stand_while_hearing(); });
+}
+
+void ForeignCommands::stand() {
   campaign_ = dependencies_.leases.campaign(kLease, {[this, leads = leads_, turns = turns_](std::uint64_t) mutable {
                                                        *leads = true;
                                                        turns.post([this] { next_soon(); });

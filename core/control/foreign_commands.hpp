@@ -26,7 +26,7 @@ class ForeignCommands {
  public:
   ForeignCommands(const ControlPlane::Options& options, const ControlPlane::Dependencies& dependencies, Turns turns, Changes& changes);
 
-  /// Stands for the lease, or gives it up.
+  /// Stands for the lease, as long as commands can be heard; or gives it up.
   void start();
   void stop();
 
@@ -40,6 +40,8 @@ class ForeignCommands {
     SteadyTime at;
   };
 
+  void stand_while_hearing();
+  void stand();
   void forget_old();
   void next_soon();
   void next();

@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 constexpr auto kCommittedTimeout = 3s;
+constexpr auto kFirstAssignment = 5s;
+constexpr int kServeMs = 50;
 constexpr int kLeavePollMs = 10;
 
 std::vector<std::int32_t> ids(const rd_kafka_topic_partition_list_t& list) {
@@ -62,7 +64,27 @@ Member::Member(Setup setup, Handlers handlers, telemetry::Log& log)
 Member::~Member() {
   records_.reset();
   commits_.reset();
-  if (client_ != nullptr) rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  if (client_ == nullptr) return;
+  if (await_first_assignment())
+    rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  else
+    log().warn("kafka", "a member that waits for its first assignment is left to itself until this process ends",
+               {{"group", setup_.group}});
+}
+
+// librdkafka before 2.3 aborts the process when a member with the sticky assignor is destroyed between joining and its first
+// assignment (its issue 4312). Who has no member id yet has not joined. @return false if the moment does not pass.
+bool Member::await_first_assignment() {
+  leaving_ = true;
+  const auto deadline = steady_clock::now() + kFirstAssignment;
+  const auto joining = [this] {
+    const std::unique_ptr<char, decltype(&free)> id(rd_kafka_memberid(client_), free);
+    return !assigned_once_ && id != nullptr && *id != '\0';
+  };
+  while (joining() && steady_clock::now() < deadline) {
+    const Message ignored{rd_kafka_consumer_poll(client_, kServeMs)};
+  }
+  return !joining();
 }
 
 void Member::serve() {
@@ -95,6 +117,7 @@ void Member::on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t what, rd_kafka_topic_
 }
 
 void Member::assign(rd_kafka_topic_partition_list_t& partitions) {
+  assigned_once_ = true;
   // The member starts where the group is, and so do those who count what is not committed.
   Offsets committed;
   if (partitions.cnt > 0 &&

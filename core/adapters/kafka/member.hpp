@@ -76,10 +76,12 @@ class Member final : private ClientEvents {
   void revoke(rd_kafka_topic_partition_list_t& partitions);
   std::string id() const;  ///< as the group's coordinator gave it; empty: not a member
   void gate(const rd_kafka_topic_partition_list_t& partitions);
+  bool await_first_assignment();
 
   const Setup setup_;
   const Handlers handlers_;
   bool leaving_ = false;
+  bool assigned_once_ = false;
   std::string user_;              ///< as given to the client
   std::string password_;          ///< likewise
   rd_kafka_t* client_ = nullptr;  ///< ended by the destructor in its own way

@@ -102,6 +102,20 @@ TEST_F(ForeignCommandsTest, MoveToTheNodeThatHoldsTheLease) {
   EXPECT_TRUE(node_.view("paris").desired.paused);
 }
 
+TEST_F(ForeignCommandsTest, MoveToANodeThatHearsThem) {
+  node_.fanout.set_down("cut off");
+  cluster_.executor.advance(2s);
+  tell(R"({"action":"pauseService"})");
+  EXPECT_THAT(node_.actions(), IsEmpty());
+  EXPECT_THAT(other_.actions(), ElementsAre("pause"));
+  node_.fanout.set_down("");
+  cluster_.executor.advance(2s);
+  other_.fanout.set_down("cut off");
+  cluster_.executor.advance(2s);
+  tell(R"({"action":"resumeService"})");
+  EXPECT_THAT(node_.actions(), ElementsAre("resume"));
+}
+
 TEST_F(ForeignCommandsTest, MoveWhenTheirNodeCrashes) {
   tell(R"({"action":"pauseService"})");
   node_.crash();
