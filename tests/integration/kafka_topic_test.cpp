@@ -5,7 +5,9 @@
 #include <librdkafka/rdkafka.h>
 
 #include <array>
+#include <chrono>
 #include <functional>
+#include <memory>
 
 namespace fermata::testing {
 namespace {
@@ -45,12 +47,22 @@ class KafkaTopics : public KafkaTest {
   }
   /// Tries until the brokers acknowledge it, as a populator does.
   static void produce_one(Queue& queue, const std::string& topic, const std::string& value) {
-    EXPECT_TRUE(eventually([&] {
-      Calls<Status> produced;
-      if (!queue.produce({{topic, "key", value}}, [&](Status status) { produced.add(std::move(status)); })) return false;
-      return produced.reach(1) && produced.all().front().is_ok();
-    }));
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    for (bool done = false; !done && std::chrono::steady_clock::now() < deadline;) {
+      const auto produced = std::make_shared<Calls<Status>>();  // may be answered after we have given up
+      if (!queue.produce({{topic, "key", value}}, [produced](Status status) { produced->add(std::move(status)); })) continue;
+      done = produced->reach(1) && produced->all().front().is_ok();
+    }
   }
+  /// librdkafka believes for a while that a topic which is gone will show.
+  static QueueRecord read_one(KafkaReader& reader) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < deadline)
+      for (auto& record : reader.poll()) return std::move(record);
+    return {};
+  }
+
+  static constexpr std::chrono::seconds kPatience{90};
 };
 
 TEST_F(KafkaTopics, OneThatIsMadeAnewIsReadFromItsBeginning) {
@@ -64,10 +76,9 @@ TEST_F(KafkaTopics, OneThatIsMadeAnewIsReadFromItsBeginning) {
   EXPECT_TRUE(eventually([&] { return reader.consumer().lag() == 0; }));
   delete_topic("t");
   produce_one(queue, "t", "again");
-  const auto records = reader.read(1);
-  ASSERT_FALSE(records.empty());
-  EXPECT_EQ(records.front().value, "again");
-  EXPECT_EQ(records.front().offset, 0);
+  const auto record = read_one(reader);
+  EXPECT_EQ(record.value, "again");
+  EXPECT_EQ(record.offset, 0);
   EXPECT_TRUE(eventually([&] { return queue.health().ok; })) << queue.health().reason;
 }
 

@@ -42,6 +42,8 @@ Settings common_settings(const Backend::Options& options) {
       {"socket.keepalive.enable", "true"},
       {"socket.timeout.ms", "30000"},
       {"reconnect.backoff.max.ms", "2000"},
+      // How long a topic that the brokers do not know may still be about to show. We wait for those that we make.
+      {"topic.metadata.propagation.max.ms", "10000"},
   };
 }
 
