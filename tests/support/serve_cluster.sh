@@ -6,6 +6,7 @@ set -euo pipefail
 fermata=$1
 here=$(cd "$(dirname "$0")/../.." && pwd)
 export FERMATA_CLUSTER_DIR=$2
+: "${FERMATA_TEST_KAFKA:?there is no Kafka; the lines above say why}"
 export FERMATA_ZOOKEEPER=$FERMATA_TEST_ZOOKEEPER FERMATA_REDIS=$FERMATA_TEST_REDIS FERMATA_KAFKA=$FERMATA_TEST_KAFKA
 dir=$FERMATA_CLUSTER_DIR
 read -ra ports <<<"${FERMATA_PORTS:-8901 8902 8903}"
