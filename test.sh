@@ -4,6 +4,7 @@
 #   ./test.sh unit functional these suites
 # Suites: lint unit contract plugin_abi tsan functional integration soak bench
 # FERMATA_SEED: seed of the randomised tests (printed by them; default: a new one).
+# FERMATA_FAULTS: how many faults the soak injects (default 300).
 # FERMATA_TEST_KAFKA=host:port: a broker to use instead of one that is downloaded and started here.
 set -uo pipefail
 cd "$(dirname "$0")"

@@ -7,22 +7,19 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from cluster import Cluster, Servers  # noqa: E402
-from kafka_broker import Unavailable  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from serving import serving  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--faults", type=int, default=300, help="how many random faults the soak injects")
+    parser.addoption("--faults", type=int, default=int(os.environ.get("FERMATA_FAULTS", 300)), help="how many random faults the soak injects")
 
 
 @pytest.fixture(scope="session")
 def servers():
     """Redis, ZooKeeper and one Kafka broker, shared by the tests of a run, each behind gates of three nodes."""
-    try:
-        with Servers() as running:
-            yield running
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture

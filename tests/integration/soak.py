@@ -16,9 +16,10 @@ import time
 
 import pytest
 
-from cluster import SESSION_SECONDS, Cluster, Servers
+from cluster import SESSION_SECONDS, Cluster
 from daemon import wait_until
 from process import free_port
+from serving import serving
 
 LOCATIONS = ("left", "right", "timed")
 JOURNAL = {"keys": 24, "per_poll": 5, "period_ms": 25}
@@ -293,7 +294,7 @@ def soaked(tmp_path):
     def adapt(config):
         config["rest"]["port"] = free_port()
 
-    with Servers() as servers:
+    with serving() as servers:
         settings = {"journal": JOURNAL, "delay_ms": 1, "retry_every": 50}
         cluster = Cluster(servers, tmp_path, locations=LOCATIONS, settings=settings, adapt=adapt)
         for node in cluster.nodes:

@@ -3,9 +3,10 @@ import time
 
 import pytest
 
-from cluster import Cluster, Servers
+from cluster import Cluster
 from daemon import wait_until
-from kafka_broker import OldKafka, Unavailable
+from kafka_broker import OldKafka
+from serving import serving
 
 ALL = ["node-1", "node-2"]
 KEYS = 12
@@ -13,11 +14,8 @@ KEYS = 12
 
 @pytest.fixture
 def old_servers():
-    try:
-        with Servers(nodes=2, kafka=lambda zookeeper: OldKafka(zookeeper.address, gates=2)) as running:
-            yield running
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    with serving(nodes=2, kafka=lambda zookeeper: OldKafka(zookeeper.address, gates=2)) as running:
+        yield running
 
 
 def test_records_pauses_and_restarts_on_the_oldest_broker(old_servers, tmp_path):

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from cluster import SESSION_SECONDS, Cluster, Servers
+from cluster import SESSION_SECONDS, Cluster
 from daemon import wait_until
+from serving import serving
 
 ALL = ["node-1", "node-2", "node-3"]
 KEYS = 12
@@ -193,7 +194,7 @@ def test_servers_may_come_after_the_nodes(cluster):
 
 
 def test_of_three_brokers_one_may_die(tmp_path):
-    with Servers(brokers=3) as servers:
+    with serving(brokers=3) as servers:
         cluster = Cluster(servers, tmp_path, settings={"journal": {"keys": KEYS, "per_poll": 20, "period_ms": 20}})
         try:
             cluster.start()
