@@ -296,16 +296,24 @@ void Application::reload(const std::function<bool()>& interrupted) {
     log_->warn("config", "changes of rest, cluster, zookeeper, redis, kafka and queue take effect at the next start",
                {{"file", config_.file}});
   const auto& wanted = loaded.config->extensions;
+  std::size_t failed = 0;
   for (const auto& former : stale_extensions(wanted)) {
     if (interrupted()) return;
-    replace_extension(former, std::ranges::find(wanted, former.name, &config::ExtensionConfig::name), wanted.end());
+    failed += replace_extension(former, std::ranges::find(wanted, former.name, &config::ExtensionConfig::name), wanted.end()) ? 0 : 1;
   }
   for (const auto& extension : wanted) {
     if (interrupted()) return;
     if (find_extension(extension.name) != extensions_.end()) continue;
-    if (const Status opened = open_extension(extension); opened) log_->info("app", "extension started", {{"extension", extension.name}});
+    if (open_extension(extension))
+      log_->info("app", "extension started", {{"extension", extension.name}});
+    else
+      ++failed;
   }
-  log_->info("app", "configuration reloaded", {{"file", config_.file}});
+  if (failed > 0)
+    log_->error("app", "configuration reloaded, but not every extension works as it says",
+                {{"file", config_.file}, {"failed", std::to_string(failed)}});
+  else
+    log_->info("app", "configuration reloaded", {{"file", config_.file}});
 }
 
 /// Those that are gone, have changed, have another file, or do not work.
@@ -322,15 +330,23 @@ std::vector<config::ExtensionConfig> Application::stale_extensions(const std::ve
 
 // Two instances of a service cannot run side by side on one node, as they would share its routes and groups. So the former
 // one goes first, and comes back if the new configuration turns out not to work.
-void Application::replace_extension(const config::ExtensionConfig& former, ExtensionIterator changed, ExtensionIterator none) {
+bool Application::replace_extension(const config::ExtensionConfig& former, ExtensionIterator changed, ExtensionIterator none) {
   const bool worked = find_extension(former.name)->instance != nullptr;
-  if (const Status closed = close_extension(former.name, config_.shutdown_timeout); !closed) log_->error("app", closed.message());
-  if (changed == none) return log_->info("app", "extension removed", {{"extension", former.name}});
-  if (const Status opened = open_extension(*changed); opened) return log_->info("app", "extension restarted", {{"extension", former.name}});
-  if (!worked || *changed == former) return;
-  if (const Status closed = close_extension(former.name, config_.shutdown_timeout); !closed) log_->error("app", closed.message());
+  const Status closed = close_extension(former.name, config_.shutdown_timeout);
+  if (!closed) log_->error("app", closed.message());
+  if (changed == none) {
+    log_->info("app", "extension removed", {{"extension", former.name}});
+    return closed.is_ok();
+  }
+  if (open_extension(*changed)) {
+    log_->info("app", "extension restarted", {{"extension", former.name}});
+    return true;
+  }
+  if (!worked || *changed == former) return false;
+  if (const Status gone = close_extension(former.name, config_.shutdown_timeout); !gone) log_->error("app", gone.message());
   if (const Status restored = open_extension(former); restored)
     log_->error("app", "the changed extension failed: it goes on with its former configuration", {{"extension", former.name}});
+  return false;
 }
 
 std::vector<Application::Extension>::iterator Application::find_extension(std::string_view name) {

@@ -74,7 +74,8 @@ class Application final : public rest::HostView {
   Status open_extensions();
   Status open_extension(const config::ExtensionConfig& extension);
   std::vector<config::ExtensionConfig> stale_extensions(const std::vector<config::ExtensionConfig>& wanted) const;
-  void replace_extension(const config::ExtensionConfig& former, ExtensionIterator changed, ExtensionIterator none);
+  /// @return whether the node has what is wanted of it.
+  bool replace_extension(const config::ExtensionConfig& former, ExtensionIterator changed, ExtensionIterator none);
   std::vector<Extension>::iterator find_extension(std::string_view name);  // by the thread that starts, reloads and stops
   Status close_extensions(std::chrono::milliseconds timeout);
   Status close_extension(const std::string& name, std::chrono::milliseconds timeout);

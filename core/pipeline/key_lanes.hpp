@@ -22,6 +22,7 @@ struct Entry {
   std::uint32_t postponed = 0;   ///< those that were not the record's fault, and do not count as attempts
   bool revoked = false;          ///< its partition was taken away while it was in flight: it is not delivered again
   bool leaving = false;          ///< and is not gone yet, so that it still counts when this delivery is done
+  bool redelivered = false;      ///< this delivery may not be the first
   SteadyTime since = {};         ///< when the last delivery began
   bool stuck = false;            ///< that delivery takes too long
 

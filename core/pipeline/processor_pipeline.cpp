@@ -21,6 +21,10 @@ constexpr std::chrono::seconds kCallPatience{1};
 // Of stuck records that are found together, so many are named in the log, with so much of their keys.
 constexpr std::size_t kMaxNamed = 20;
 constexpr std::size_t kMaxNamedKey = 128;
+// By how much the clocks of nodes may differ before a record that was delivered elsewhere is taken for a new one.
+constexpr std::int64_t kClockMarginMs = 5'000;
+
+std::int64_t to_ms(WallTime time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -55,9 +59,10 @@ Status ProcessorPipeline::start() {
     if (closed_) return {Code::kFailedPrecondition, fmt::format("processor '{}' is closed", spec_.name)};
   }
   // The consumer dies before this object is closed, so it may be named in the events.
-  auto consumer = context_->deps.queue.consume(
-      spec_.topic, spec_.group,
-      {[this] { on_ready(); }, [](auto) {}, [this](std::span<const std::int32_t> partitions) { on_revoked(partitions); }});
+  auto consumer =
+      context_->deps.queue.consume(spec_.topic, spec_.group,
+                                   {[this] { on_ready(); }, [this](std::span<const std::int32_t> partitions) { on_assigned(partitions); },
+                                    [this](std::span<const std::int32_t> partitions) { on_revoked(partitions); }});
   if (!consumer) return consumer.status();
   {
     const std::lock_guard lock(consumer_mutex_);
@@ -66,6 +71,7 @@ Status ProcessorPipeline::start() {
   const std::lock_guard lock(mutex_);
   started_ = true;
   may_poll_ = true;
+  if (spec_.location.empty()) gate_.set(true);
   schedule();
   return Status::ok();
 }
@@ -113,6 +119,7 @@ bool ProcessorPipeline::step() {
   entry.since = context_->deps.clock.steady();
   ++in_flight_;
   in_flight_bytes_ += entry.record.bytes();
+  entry.redelivered = may_be_redelivered(entry);
   lock.unlock();
   deliver(entry);
   gate_.leave();
@@ -193,10 +200,17 @@ void ProcessorPipeline::take(std::vector<QueueRecord> records) {
   }
 }
 
+// A partition's former owner may have been handed whatever was there when it became ours, and not have committed it.
+bool ProcessorPipeline::may_be_redelivered(const Entry& entry) const {
+  if (entry.deliveries > 1) return true;
+  const auto assigned = assigned_ms_.find(entry.record.partition);
+  return assigned == assigned_ms_.end() || entry.record.timestamp_ms < assigned->second + kClockMarginMs;
+}
+
 void ProcessorPipeline::deliver(Entry& entry) {
   const auto delivery = std::make_shared<Delivery>(shared_from_this(), entry);
   try {
-    spec_.process({spec_.topic, &entry.record, entry.attempts(), entry.attempts() >= context_->options.max_attempts},
+    spec_.process({spec_.topic, &entry.record, entry.attempts(), entry.attempts() >= context_->options.max_attempts, entry.redelivered},
                   [delivery](Outcome outcome, std::string_view text) { delivery->complete(outcome, text); });
   } catch (const std::exception& error) {
     delivery->complete(Outcome::kRetry, fmt::format("the processor threw: {}", error.what()));
@@ -209,6 +223,12 @@ void ProcessorPipeline::release_due() {
   retry_due_ = false;
   for (Entry* entry : retries_.take_due(context_->deps.clock.steady())) lanes_.release(*entry);
   arm_retry_timer();
+}
+
+void ProcessorPipeline::hurry() {
+  const std::lock_guard lock(mutex_);
+  for (Entry* entry : retries_.take_all()) lanes_.release(*entry);
+  schedule();
 }
 
 void ProcessorPipeline::arm_retry_timer() {
@@ -395,6 +415,11 @@ void ProcessorPipeline::on_ready() {
   schedule();
 }
 
+void ProcessorPipeline::on_assigned(std::span<const std::int32_t> partitions) {
+  const std::lock_guard lock(mutex_);
+  for (const auto partition : partitions) assigned_ms_[partition] = to_ms(context_->deps.clock.now());
+}
+
 // Who gets the partitions begins with what was not committed. What is in flight is waited for, so that it neither ends after
 // what comes after it elsewhere, nor is done twice.
 void ProcessorPipeline::on_revoked(std::span<const std::int32_t> partitions) {
@@ -434,6 +459,7 @@ void ProcessorPipeline::finish_leaving(std::span<const std::int32_t> partitions)
       if (ledger == ledgers_.end()) continue;
       if (const auto offset = ledger->second.take_commit()) offsets.push_back({partition, *offset});
       ledgers_.erase(ledger);
+      assigned_ms_.erase(partition);
     }
   }
   if (consumer_ && !offsets.empty()) consumer_->commit(offsets);
@@ -479,6 +505,11 @@ void ProcessorPipeline::add_to(LocationCounts& counts) const {
   counts.retrying += retrying_;
   counts.processed += totals_.done;
   if (counts.stuck.empty()) counts.stuck = stuck_;
+  last_error_.show_in(counts);
+}
+
+void ProcessorPipeline::show_error_in(LocationCounts& counts) const {
+  const std::lock_guard lock(mutex_);
   last_error_.show_in(counts);
 }
 

@@ -66,8 +66,11 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   void close();
   /// Names, in the log and in `counts`, the records that have been in flight for longer than PipelineOptions::stuck_after.
   void look_for_stuck();
+  /// What waits for its next try is due now.
+  void hurry();
 
   void add_to(LocationCounts& counts) const;
+  void show_error_in(LocationCounts& counts) const;
   ProcessorTotals totals() const;
 
  private:
@@ -85,8 +88,9 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   void poll();
   void take(std::vector<QueueRecord> records);  // mutex_ held
   void deliver(Entry& entry);
-  void release_due();      // mutex_ held
-  void arm_retry_timer();  // mutex_ held
+  bool may_be_redelivered(const Entry& entry) const;  // mutex_ held
+  void release_due();                                 // mutex_ held
+  void arm_retry_timer();                             // mutex_ held
   void report();
 
   // Completion, from any thread.
@@ -97,6 +101,7 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
 
   // The consumer's events.
   void on_ready();
+  void on_assigned(std::span<const std::int32_t> partitions);
   void on_revoked(std::span<const std::int32_t> partitions);
   void start_leaving(std::span<const std::int32_t> partitions);
   void await_leaving();
@@ -120,6 +125,7 @@ class ProcessorPipeline final : public std::enable_shared_from_this<ProcessorPip
   std::condition_variable idle_;
   KeyLanes lanes_;
   std::map<std::int32_t, OffsetLedger> ledgers_;
+  std::map<std::int32_t, std::int64_t> assigned_ms_;  // when the partition became ours
   RetrySchedule retries_;
   std::optional<SteadyTime> timer_due_;
   TimerId timer_ = 0;

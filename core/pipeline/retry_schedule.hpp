@@ -10,7 +10,7 @@ namespace fermata::pipeline {
 
 struct Entry;
 
-/// When records that failed for now take their next turn. Threads: none of its own; the owner locks and keeps the timer.
+/// When records that are to be tried again take their next turn. Threads: none of its own; the owner locks and keeps the timer.
 class RetrySchedule {
  public:
   void add(SteadyTime due, Entry& entry) { by_time_.emplace(due, &entry); }
@@ -25,6 +25,8 @@ class RetrySchedule {
     by_time_.erase(by_time_.begin(), end);
     return due;
   }
+  /// Takes out all, due or not.
+  std::vector<Entry*> take_all() { return take_due(SteadyTime::max()); }
   /// When the first is due.
   std::optional<SteadyTime> next() const {
     if (by_time_.empty()) return std::nullopt;

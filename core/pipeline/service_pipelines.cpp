@@ -110,7 +110,7 @@ class ServicePipelines::Impl {
 
   const std::shared_ptr<Context> context_;
   // These do not change after start.
-  std::map<std::string, Group, std::less<>> groups_;  // by location; "" for populators that never pause
+  std::map<std::string, Group, std::less<>> groups_;  // by location; "" for those that never pause
   std::set<std::string, std::less<>> processors_;
   std::map<std::string, std::shared_ptr<PopulatorPipeline>, std::less<>> populators_;
   const std::shared_ptr<CallbackGuard> rounds_ = std::make_shared<CallbackGuard>();
@@ -143,7 +143,9 @@ void ServicePipelines::Impl::collect(Samples& samples) const {
 Status ServicePipelines::Impl::add(ProcessorSpec spec) {
   if (auto status = require(!spec.name.empty(), "the processor's name", "?"); !status) return status;
   if (auto status = require(!spec.topic.empty(), "topic", spec.name); !status) return status;
-  if (auto status = require(!spec.location.empty(), "location", spec.name); !status) return status;
+  if (auto status = require(!spec.location.empty() || !spec.group.empty(), "location (or, for one that is never paused, group)", spec.name);
+      !status)
+    return status;
   if (auto status = require(spec.process != nullptr, "process", spec.name); !status) return status;
   if (spec.max_in_flight > kMaxInFlight)
     return {Code::kInvalidArgument,
@@ -272,8 +274,10 @@ LocationCounts ServicePipelines::counts(std::string_view location) const {
   for (const auto& processor : group->processors) processor->add_to(counts);
   counts.failed = impl_->context().failed.count(location);
   // Who belongs to no location serves all: its error is theirs, and would be seen nowhere else.
-  if (const auto* common = impl_->find({}); common != nullptr && common != group)
+  if (const auto* common = impl_->find({}); common != nullptr && common != group) {
     for (const auto& populator : common->populators) populator->show_error_in(counts);
+    for (const auto& processor : common->processors) processor->show_error_in(counts);
+  }
   return counts;
 }
 
@@ -281,12 +285,20 @@ void ServicePipelines::on_change(std::function<void(std::string_view location)> 
   impl_->context().on_change(std::move(callback));
 }
 void ServicePipelines::wake_populator(std::string_view name) { impl_->wake(name); }
+void ServicePipelines::hurry(std::string_view location) {
+  if (const auto* group = impl_->find(location); group != nullptr)
+    for (const auto& processor : group->processors) processor->hurry();
+}
 Status ServicePipelines::produce(std::vector<NewRecord> records, Queue::Produced produced) {
   return impl_->context().deps.queue.produce(std::move(records), std::move(produced));
 }
 
 Result<std::vector<FailedRecord>> ServicePipelines::failed(std::string_view location, std::string_view after_id, std::size_t limit) {
   return impl_->context().failed.list(location, after_id, limit);
+}
+
+Status ServicePipelines::discard_failed(std::string_view location, std::string_view id) {
+  return impl_->context().failed.remove(location, id);
 }
 
 Result<std::size_t> ServicePipelines::retry_failed(std::string_view location, const std::vector<std::string>& ids) {

@@ -44,6 +44,7 @@ struct DeliveredRecord {
   const QueueRecord* record;
   std::uint32_t attempt;
   bool last_attempt;  ///< kRetry now uses up the retries
+  bool redelivered;   ///< it may have been delivered before, here or on another node
 };
 /// Completes a delivery, from any thread, also inside `process`. The first call counts; when the last copy is dropped
 /// without a call, that counts as kRetry.
@@ -52,8 +53,8 @@ using Complete = std::function<void(Outcome outcome, std::string_view text)>;
 struct ProcessorSpec {
   std::string name;
   std::string topic;
-  std::string location;
-  std::string group;                ///< empty: "<service>-<location>"
+  std::string location;             ///< empty: never paused
+  std::string group;                ///< empty: "<service>-<location>"; without a location it must be given
   std::uint32_t max_in_flight = 0;  ///< 0: the option's
   /// Called on a worker; must not block. An exception counts as kRetry with its text.
   std::function<void(const DeliveredRecord&, Complete)> process;
@@ -75,7 +76,7 @@ struct PopulatorSpec {
   std::function<void(std::string checkpoint, std::function<void(Result<PolledBatch>)> finish)> poll;
 };
 
-/// Sums over the processors and populators of one location; errors also of the populators that serve all locations.
+/// Sums over the processors and populators of one location; errors also of those that serve all locations.
 struct LocationCounts {
   bool gate_open = false;
   bool quiet = true;  ///< gate closed, nothing in flight, no poll unfinished: what `paused` means
@@ -130,7 +131,8 @@ class ServicePipelines {
   ServicePipelines(const ServicePipelines&) = delete;
   ServicePipelines& operator=(const ServicePipelines&) = delete;
 
-  /// kAlreadyExists: a processor or populator of that name; kInvalidArgument: an empty name, topic or location.
+  /// kAlreadyExists: a processor or populator of that name; kInvalidArgument: an empty name or topic, or neither location nor
+  /// group.
   Status add_processor(ProcessorSpec spec);
   Status add_populator(PopulatorSpec spec);
 
@@ -149,10 +151,12 @@ class ServicePipelines {
   void on_change(std::function<void(std::string_view location)> callback);
 
   void wake_populator(std::string_view name);
+  /// Records of `location` that wait for their next try are due now.
+  void hurry(std::string_view location);
   /// Produces for the plugin; see Queue::produce.
   Status produce(std::vector<NewRecord> records, Queue::Produced produced);
 
-  // The failed store. These block for I/O, at most 5 s.
+  // The failed store. These block for I/O, at most 5 s. Records of processors without a location have the empty one.
 
   /// Given up for `location`, by id (so oldest first within a partition), after `after_id` (empty: from the first).
   Result<std::vector<FailedRecord>> failed(std::string_view location, std::string_view after_id, std::size_t limit);
@@ -161,6 +165,9 @@ class ServicePipelines {
   /// acknowledged, at most 5 s per 100 records; what was not acknowledged stays. Two nodes that are asked for the same
   /// record at once may append it twice, and never lose it.
   Result<std::size_t> retry_failed(std::string_view location, const std::vector<std::string>& ids);
+
+  /// Removes one for good; one that is not there is not an error.
+  Status discard_failed(std::string_view location, std::string_view id);
 
  private:
   class Impl;

@@ -4,6 +4,7 @@
 
 #include <fermata/abi/clock.h>
 #include <fermata/abi/executor.h>
+#include <fermata/abi/failed.h>
 #include <fermata/abi/kv.h>
 #include <fermata/abi/log.h>
 #include <fermata/abi/metrics.h>
@@ -20,7 +21,7 @@ struct NamedInterface {
   const void* (*table)();
 };
 
-constexpr std::array<NamedInterface, 8> kInterfaces = {{
+constexpr std::array<NamedInterface, 9> kInterfaces = {{
     {FERMATA_LOG_INTERFACE, &log_interface},
     {FERMATA_CLOCK_INTERFACE, &clock_interface},
     {FERMATA_METRICS_INTERFACE, &metrics_interface},
@@ -29,6 +30,7 @@ constexpr std::array<NamedInterface, 8> kInterfaces = {{
     {FERMATA_KV_INTERFACE, &kv_interface},
     {FERMATA_EXECUTOR_INTERFACE, &executor_interface},
     {FERMATA_HTTP_INTERFACE, &http_interface},
+    {FERMATA_FAILED_INTERFACE, &failed_interface},
 }};
 
 const void* get_interface(void*, const char* name) {

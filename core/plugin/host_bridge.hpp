@@ -119,6 +119,7 @@ const void* populator_interface();
 const void* kv_interface();
 const void* executor_interface();
 const void* http_interface();
+const void* failed_interface();
 
 /// Cancels what is pending; part of stop_callbacks.
 void cancel_timers(HostBridge& bridge);

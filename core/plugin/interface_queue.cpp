@@ -1,3 +1,4 @@
+#include "pipeline/failed_store.hpp"
 #include "plugin/interface_call.hpp"
 
 #include <fermata/abi/queue.h>
@@ -21,6 +22,7 @@ void deliver(const Processor& processor, const pipeline::DeliveredRecord& delive
   if (!pass) return complete(pipeline::Outcome::kRetry, "the service is stopping");
   fermata_delivery* const handle = bridge.deliveries.add(std::move(complete));
   const QueueRecord& from = *delivered.record;
+  const std::string id = pipeline::FailedStore::make_id(delivered.topic, from.partition, from.offset);
   const fermata_record record = {sizeof(fermata_record),
                                  delivered.attempt,
                                  sdk::to_abi(delivered.topic),
@@ -30,7 +32,8 @@ void deliver(const Processor& processor, const pipeline::DeliveredRecord& delive
                                  sdk::to_abi(from.key),
                                  sdk::to_abi(from.value),
                                  delivered.last_attempt ? 1u : 0u,
-                                 0u};
+                                 delivered.redelivered ? 1u : 0u,
+                                 sdk::to_abi(id)};
   const auto processed = fenced(processor.what, [&] {
     processor.process(processor.ctx, &record, handle);
     return Status::ok();
@@ -46,7 +49,7 @@ Status add_processor(HostBridge& bridge, const fermata_processor& given) {
   if (!bridge.registering)
     return {Code::kFailedPrecondition, fmt::format("processor '{}' is registered after init; register it within init", name)};
   if (raw.process == nullptr) return {Code::kInvalidArgument, fmt::format("processor '{}' has no process function", name)};
-  if (!bridge.locations.contains(sdk::from_abi(raw.location))) {
+  if (raw.location.size > 0 && !bridge.locations.contains(sdk::from_abi(raw.location))) {
     return {Code::kInvalidArgument, fmt::format("processor '{}' is for location '{}', which is not one of the service's locations", name,
                                                 sdk::from_abi(raw.location))};
   }
@@ -109,7 +112,11 @@ fermata_code produce(void* host, fermata_str topic, fermata_str key, fermata_str
   });
 }
 
-constexpr fermata_queue_api kTable = {sizeof(fermata_queue_api), &register_processor, &complete, &produce};
+void hurry(void* host, fermata_str location) {
+  enter_host(host, [&](HostBridge& bridge) { bridge.deps.pipelines.hurry(sdk::from_abi(location)); });
+}
+
+constexpr fermata_queue_api kTable = {sizeof(fermata_queue_api), &register_processor, &complete, &produce, &hurry};
 
 }  // namespace
 

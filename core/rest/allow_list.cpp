@@ -45,8 +45,9 @@ Result<AllowList::Network> AllowList::parse_network(std::string_view entry) {
 
 Result<AllowList> AllowList::parse(const std::vector<std::string>& entries) {
   AllowList list;
-  const std::vector<std::string> loopback{"127.0.0.0/8", "::1"};
-  for (const auto& entry : entries.empty() ? loopback : entries) {
+  std::vector<std::string> all{"127.0.0.0/8", "::1"};
+  all.insert(all.end(), entries.begin(), entries.end());
+  for (const auto& entry : all) {
     auto network = parse_network(entry);
     if (!network) return network.status();
     list.networks_.push_back(*network);

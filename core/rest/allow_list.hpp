@@ -16,7 +16,7 @@ class AllowList {
   /// An IPv6 address in network order; IPv4 as ::ffff:a.b.c.d, which is how a dual-stack socket shows it.
   using Address = std::array<std::uint8_t, 16>;
 
-  /// Empty: loopback only. kInvalidArgument naming the entry that is neither "10.0.0.0/8", "2001:db8::/32" nor an address.
+  /// Loopback is always allowed. kInvalidArgument naming the entry that is neither "10.0.0.0/8", "2001:db8::/32" nor an address.
   static Result<AllowList> parse(const std::vector<std::string>& entries);
 
   bool allows(const Address& peer) const;

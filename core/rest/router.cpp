@@ -12,7 +12,7 @@
 namespace fermata::rest {
 namespace {
 
-constexpr std::array<std::string_view, 5> kHostNames{"status", "pause", "resume", "failed", "locations"};
+constexpr std::array<std::string_view, 4> kHostNames{"status", "pause", "resume", "locations"};
 
 /// What is wrong with a service's route; ok if nothing.
 Status check_route(std::string_view method, std::string_view pattern) {

@@ -18,11 +18,11 @@ constexpr std::size_t kMaxFailed = 1'000;
 /// Retrying all answers within it, done or not.
 constexpr std::chrono::seconds kRetryTime{20};
 
-/// The failed store is per location: "all" is not one.
+/// Whose records are meant; "all" are those of processors that serve every location.
+std::string location_of(const RouteMatch& match) { return match.params[1] == "all" ? std::string() : match.params[1]; }
+
 Status check_location(const ApiDependencies& deps, const RouteMatch& match) {
-  if (const Status known = check_target(deps.control, match.params[0], match.params[1]); !known) return known;
-  if (match.params[1] != "all") return Status::ok();
-  return {Code::kInvalidArgument, "failed records are kept per location: name one instead of 'all'"};
+  return check_target(deps.control, match.params[0], match.params[1]);
 }
 
 void list_failed(const ApiDependencies& deps, const Request& request, const RouteMatch& match, const Respond& respond) {
@@ -31,7 +31,7 @@ void list_failed(const ApiDependencies& deps, const Request& request, const Rout
   const auto limit = query ? query->limit(kDefaultFailed, kMaxFailed) : Result<std::size_t>(query.status());
   if (!limit) return respond(problem(limit.status(), request->path));
   deps.executor.post([deps, request, match, respond, after = query->text("after"), limit = *limit] {
-    const auto records = deps.host.failed(match.params[0], match.params[1], after, limit);
+    const auto records = deps.host.failed(match.params[0], location_of(match), after, limit);
     if (!records) return respond(problem(records.status(), request->path));
     JsonWriter json;
     json.begin_object().key("records").begin_array();
@@ -58,13 +58,13 @@ struct RetryAll {
   std::string after = {};
 
   static void run(std::shared_ptr<RetryAll> self) {
-    const auto page = self->deps.host.failed(self->match.params[0], self->match.params[1], self->after, kMaxFailed);
+    const auto page = self->deps.host.failed(self->match.params[0], location_of(self->match), self->after, kMaxFailed);
     if (!page) return self->respond(problem(page.status(), self->request->path));
     if (page->empty()) return self->respond(retried_response(self->retried, false));
     std::vector<std::string> ids;
     for (const auto& record : *page) ids.push_back(record.id);
     self->after = ids.back();
-    const auto retried = self->deps.host.retry_failed(self->match.params[0], self->match.params[1], ids);
+    const auto retried = self->deps.host.retry_failed(self->match.params[0], location_of(self->match), ids);
     if (!retried) return self->respond(problem(retried.status(), self->request->path));
     self->retried += *retried;
     if (self->deps.clock.steady() >= self->deadline) return self->respond(retried_response(self->retried, true));
@@ -82,7 +82,7 @@ void retry_failed(const ApiDependencies& deps, const Request& request, const Rou
     return deps.executor.post([all] { RetryAll::run(all); });
   }
   deps.executor.post([deps, request, match, respond, ids = body->ids] {
-    const auto retried = deps.host.retry_failed(match.params[0], match.params[1], ids);
+    const auto retried = deps.host.retry_failed(match.params[0], location_of(match), ids);
     respond(retried ? retried_response(*retried, false) : problem(retried.status(), request->path));
   });
 }

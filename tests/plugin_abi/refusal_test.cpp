@@ -69,11 +69,11 @@ TEST_F(Refusal, OfAFileWithoutAManifest) {
 
 TEST_F(Refusal, OfAnotherAbiMajorNamesBothSides) {
   EXPECT_THAT(refusal("other_major"),
-              AllOf(HasSubstr("speaks ABI 2.0"), HasSubstr("this host speaks ABI 1.0"), HasSubstr("build the plugin")));
+              AllOf(HasSubstr("speaks ABI 2.0"), HasSubstr("this host speaks ABI 1.1"), HasSubstr("build the plugin")));
 }
 
 TEST_F(Refusal, OfAnEntryThatDisagreesWithItsManifestAboutTheMajor) {
-  EXPECT_THAT(refusal("disagreeing_major"), AllOf(HasSubstr("ABI 2.0"), HasSubstr("ABI 1.0"), HasSubstr("manifest")));
+  EXPECT_THAT(refusal("disagreeing_major"), AllOf(HasSubstr("ABI 2.0"), HasSubstr("ABI 1.1"), HasSubstr("manifest")));
 }
 
 TEST_F(Refusal, OfAStructThatIsTooSmallNamesBothSizes) {
@@ -127,8 +127,8 @@ TEST_F(Refusal, OfAThrowingInitKeepsItsWords) {
 
 TEST_F(Refusal, OfAHangingInitComesInTimeAndLeavesTheThreadBehind) {
   const auto before = std::chrono::steady_clock::now();
-  EXPECT_THAT(refusal("hanging_init"), HasSubstr("plugin 'hanging_init': init did not return within 300 ms"));
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
+  EXPECT_THAT(refusal("hanging_init"), HasSubstr("plugin 'hanging_init': init did not return within 3 s"));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(30));
   EXPECT_EQ(house.host->stuck(), 1u);
   house.release();
   EXPECT_TRUE(eventually([this] { return house.host->stuck() == 0; })) << "what came back is buried for good";

@@ -17,7 +17,7 @@ class Zoo : public ::testing::Test {
  protected:
   static plugin::PluginHost::Options short_limits() {
     plugin::PluginHost::Options limits;
-    limits.init_timeout = std::chrono::milliseconds(300);
+    limits.init_timeout = std::chrono::seconds(3);
     limits.hook_timeout = std::chrono::milliseconds(50);
     return limits;
   }

@@ -87,6 +87,11 @@ class FakeQueue final : public Queue {
     const std::lock_guard lock(state_->mutex);
     return State::append(state_, {std::string(topic), std::move(key), std::move(value)}, default_partitions_);
   }
+  /// The timestamp of records that are appended from now on; 0 at first.
+  void stamp(std::int64_t timestamp_ms) {
+    const std::lock_guard lock(state_->mutex);
+    state_->timestamp_ms = timestamp_ms;
+  }
   /// Everything in the topic, by partition and offset.
   std::vector<QueueRecord> records(std::string_view topic) const {
     const std::lock_guard lock(state_->mutex);
@@ -198,6 +203,7 @@ class FakeQueue final : public Queue {
     int refusals = 0;
     bool held = false;
     std::vector<Task> waiting;
+    std::int64_t timestamp_ms = 0;
 
     static void make_topic(State& state, const std::string& name, std::int32_t partitions) {
       auto& topic = state.topics[name];
@@ -222,7 +228,7 @@ class FakeQueue final : public Queue {
       const std::size_t index = hash(record.key) % topic.size();
       const auto id = static_cast<std::int32_t>(index);
       const auto offset = static_cast<std::int64_t>(topic[index].size());
-      topic[index].push_back({id, offset, 0, std::move(record.key), std::move(record.value)});
+      topic[index].push_back({id, offset, state->timestamp_ms, std::move(record.key), std::move(record.value)});
       for (auto& [name, group] : state->groups)
         if (name.first == record.topic)
           for (const auto& member : group.members) ring_if_due(state, member);

@@ -116,16 +116,19 @@ void Member::on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t what, rd_kafka_topic_
     self.revoke(*partitions);
 }
 
+// The offsets are asked for here and given to the assignment, also that there are none: what librdkafka would ask for by
+// itself it asks for once, and a partition whose coordinator refuses to tell at that moment is then never read (its issue 5586).
 void Member::assign(rd_kafka_topic_partition_list_t& partitions) {
   assigned_once_ = true;
-  // The member starts where the group is, and so do those who count what is not committed.
   Offsets committed;
-  if (partitions.cnt > 0 &&
-      rd_kafka_committed(client_, &partitions, static_cast<int>(kCommittedTimeout / 1ms)) == RD_KAFKA_RESP_ERR_NO_ERROR)
-    committed = offsets_of(partitions);
+  const auto asked = partitions.cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                         : rd_kafka_committed(client_, &partitions, static_cast<int>(kCommittedTimeout / 1ms));
+  bool known = asked == RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (const auto& element : elements(partitions)) known = known && element.err == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (known) committed = offsets_of(partitions);
   for (auto& element : elements(partitions)) {
     element.err = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (element.offset < 0) element.offset = RD_KAFKA_OFFSET_INVALID;
+    if (element.offset < 0) element.offset = known ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_INVALID;
   }
   gate(partitions);
   if (!leaving_) handlers_.on_assigned(ids(partitions), committed);
@@ -133,6 +136,7 @@ void Member::assign(rd_kafka_topic_partition_list_t& partitions) {
     static_cast<void>(Error(rd_kafka_incremental_assign(client_, &partitions)));
   else
     rd_kafka_assign(client_, &partitions);
+  if (!known) on_error(RD_KAFKA_RESP_ERR__FATAL, "the group's offsets cannot be asked for: joining it anew");
 }
 
 // Again at each assignment, as librdkafka forgets it when a partition goes.

@@ -49,13 +49,14 @@ class Recorder {
     std::string value;
     std::uint32_t attempt;
     bool last_attempt;
+    bool redelivered;
     Complete complete;
   };
 
   ProcessorSpec spec(std::string name = "replicate", std::string location = "paris") {
     return {std::move(name), "topic", std::move(location), {}, 0, [this](const DeliveredRecord& delivered, Complete complete) {
-              handed.push_back(
-                  {delivered.record->key, delivered.record->value, delivered.attempt, delivered.last_attempt, std::move(complete)});
+              handed.push_back({delivered.record->key, delivered.record->value, delivered.attempt, delivered.last_attempt,
+                                delivered.redelivered, std::move(complete)});
               order.push_back(delivered.record->value);
             }};
   }

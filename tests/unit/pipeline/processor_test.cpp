@@ -300,6 +300,36 @@ TEST_F(Processors, DoNotRetryWhileTheGateIsClosed) {
   EXPECT_TRUE(recorder_.has("a"));
 }
 
+TEST_F(Processors, SayOfWhatWasThereAtTheirAssignmentThatItMayHaveBeenDelivered) {
+  start();
+  append("a", "a1");
+  EXPECT_TRUE(recorder_.handed.back().redelivered);
+  executor_.advance(1min);
+  queue_.stamp(to_unix_ms(executor_.now()));
+  append("b", "b1");
+  EXPECT_FALSE(recorder_.handed.back().redelivered);
+  finish("b", Outcome::kPostpone, "down");
+  executor_.advance(1min);
+  ASSERT_TRUE(recorder_.has("b"));
+  EXPECT_TRUE(recorder_.handed.back().redelivered);
+}
+
+TEST_F(Processors, DeliverAtOnceWhatWaitsWhenTheyAreToHurry) {
+  start({.retry_first = 60'000ms, .retry_max = 60'000ms});
+  for (const auto* key : {"a", "b"}) {
+    append(key, "1");
+    finish(key, Outcome::kPostpone, "the target is down");
+  }
+  pipelines_->hurry("oslo");
+  executor_.run_ready();
+  EXPECT_FALSE(recorder_.has("a"));
+  pipelines_->hurry("paris");
+  executor_.run_ready();
+  EXPECT_TRUE(recorder_.has("a"));
+  EXPECT_TRUE(recorder_.has("b"));
+  EXPECT_EQ(counts().retrying, 0);
+}
+
 TEST_F(Processors, GiveUpAfterTheLastAttemptAndGoOn) {
   start({.max_attempts = 2});
   append("a", "a1");

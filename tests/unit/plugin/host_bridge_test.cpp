@@ -56,7 +56,7 @@ class HostBridgeTest : public ::testing::Test {
 
 TEST_F(HostBridgeTest, OffersEveryInterfaceOfTheAbiAndNoOther) {
   for (const char* name : {"fermata.log/1", "fermata.clock/1", "fermata.metrics/1", "fermata.queue/1", "fermata.populator/1",
-                           "fermata.kv/1", "fermata.executor/1", "fermata.http/1"})
+                           "fermata.kv/1", "fermata.executor/1", "fermata.http/1", "fermata.failed/1"})
     EXPECT_NE(host.get_interface(name), nullptr) << name;
   EXPECT_EQ(host.get_interface("fermata.log/2"), nullptr);
   EXPECT_EQ(host.get_interface(""), nullptr);
@@ -69,6 +69,42 @@ TEST_F(HostBridgeTest, LogLinesCarryServiceAndLocationAndAreCut) {
   EXPECT_TRUE(logs(std::string(4'000, 'x')));
   EXPECT_THAT(testing::content(dir / "log"),
               AllOf(HasSubstr("plugin/svc"), HasSubstr("location=a"), ::testing::Not(HasSubstr(std::string(8'193, 'x')))));
+}
+
+TEST_F(HostBridgeTest, GivesAPluginItsFailedRecordsToListRetryAndDiscard) {
+  std::vector<std::string> ids;
+  ASSERT_TRUE(host.register_processor({"p", "topic", "a", {}, 0, [&ids](const sdk::Record& record, sdk::Delivery delivery) {
+                                         ids.emplace_back(record.id);
+                                         delivery.fail("never");
+                                       }}));
+  run();
+  for (const auto* key : {"k1", "k2"}) produce(key);
+  const auto failed = host.failed("a", {}, 10);
+  ASSERT_TRUE(failed) << failed.status().text();
+  ASSERT_EQ(failed->size(), 2u);
+  EXPECT_EQ(failed->at(0).id, ids.at(0));
+  EXPECT_EQ(failed->at(0).reason, "never");
+  EXPECT_EQ(failed->at(0).key, "k1");
+  EXPECT_EQ(failed->at(0).value, "value");
+  EXPECT_TRUE(host.discard_failed("a", ids.at(0)));
+  EXPECT_EQ(host.retry_failed("a", ids.at(0)).code(), Code::kNotFound);
+  EXPECT_EQ(host.failed("nowhere", {}, 10).status().code(), Code::kNotFound);
+  EXPECT_EQ(host.failed("a", {}, 0).status().code(), Code::kInvalidArgument);
+}
+
+TEST_F(HostBridgeTest, RunsAProcessorWithoutALocationWhateverIsPaused) {
+  std::vector<std::string> keys;
+  sdk::Processor processor{"p", "topic", "", "", 0, [&keys](const sdk::Record& record, sdk::Delivery delivery) {
+                             keys.emplace_back(record.key);
+                             delivery.done();
+                           }};
+  EXPECT_EQ(host.register_processor(processor).code(), Code::kInvalidArgument);
+  processor.group = "of-its-own";
+  ASSERT_TRUE(host.register_processor(processor));
+  run();
+  pipelines.set_gate("a", false);
+  produce("k");
+  EXPECT_EQ(keys, std::vector<std::string>{"k"});
 }
 
 TEST_F(HostBridgeTest, ClockIsTheHostsClock) {

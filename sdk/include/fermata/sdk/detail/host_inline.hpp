@@ -13,8 +13,12 @@ struct Host::RegisteredProcessor {
     const auto& self = *static_cast<RegisteredProcessor*>(ctx);
     const detail::UnwindMark mark(handle);
     try {
-      const Record record{from_abi(raw->topic), raw->partition,       raw->offset,  raw->timestamp_ms,
-                          from_abi(raw->key),   from_abi(raw->value), raw->attempt, raw->last_attempt != 0};
+      Record record{from_abi(raw->topic), raw->partition,       raw->offset,  raw->timestamp_ms,
+                    from_abi(raw->key),   from_abi(raw->value), raw->attempt, raw->last_attempt != 0};
+      if (raw->struct_size >= sizeof(fermata_record)) {
+        record.redelivered = raw->redelivered != 0;
+        record.id = from_abi(raw->id);
+      }
       self.spec.process(record, Delivery(self.host->raw_->handle, &self.host->queue_, handle));
     } catch (...) {
       const std::string text = detail::exception_text();
@@ -68,7 +72,8 @@ inline Host::Host(const fermata_host* host)
       populator_(detail::resolve(*host, FERMATA_POPULATOR_INTERFACE, detail::absent_populator())),
       kv_(detail::resolve(*host, FERMATA_KV_INTERFACE, detail::absent_kv())),
       executor_(detail::resolve(*host, FERMATA_EXECUTOR_INTERFACE, detail::absent_executor())),
-      http_(detail::resolve(*host, FERMATA_HTTP_INTERFACE, detail::absent_http())) {}
+      http_(detail::resolve(*host, FERMATA_HTTP_INTERFACE, detail::absent_http())),
+      failed_(detail::resolve(*host, FERMATA_FAILED_INTERFACE, detail::absent_failed())) {}
 
 inline Metric Host::series(int32_t kind, std::string_view name, std::string_view help, Labels labels) const {
   std::vector<fermata_label> raw_labels;
@@ -151,6 +156,20 @@ inline Result<std::vector<KeyValue>> Host::kv_scan(std::string_view prefix, std:
   };
   auto error = make_error();
   auto status = from_abi(kv_.scan(raw_->handle, to_abi(prefix), to_abi(after), limit, keep, &found, &error), error);
+  if (!status.is_ok()) return status;
+  return found;
+}
+
+inline Result<std::vector<FailedRecord>> Host::failed(std::string_view location, std::string_view after_id, uint32_t limit) const {
+  std::vector<FailedRecord> found;
+  const auto keep = [](void* ctx, const fermata_failed_record* raw) -> int32_t {
+    const auto text = [](fermata_str given) { return std::string(from_abi(given)); };
+    static_cast<std::vector<FailedRecord>*>(ctx)->push_back(
+        {text(raw->id), text(raw->topic), text(raw->key), text(raw->value), text(raw->reason), raw->attempts, raw->failed_at_ms});
+    return 1;
+  };
+  auto error = make_error();
+  auto status = from_abi(failed_.list(raw_->handle, to_abi(location), to_abi(after_id), limit, keep, &found, &error), error);
   if (!status.is_ok()) return status;
   return found;
 }

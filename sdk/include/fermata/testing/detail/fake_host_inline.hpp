@@ -74,6 +74,9 @@ inline std::shared_ptr<FakeDelivery> FakeHost::deliver(std::string_view name, co
   record.attempt = message.attempt;
   record.last_attempt = message.last_attempt ? 1 : 0;
   record.topic = to_abi(message.topic.empty() ? processor->info.topic : message.topic);
+  const std::string id = "fake/" + std::to_string(record.offset);
+  record.redelivered = message.redelivered ? 1 : 0;
+  record.id = to_abi(id);
   record.timestamp_ms = clock_.unix_ns() / 1'000'000;
   record.key = to_abi(message.key);
   record.value = to_abi(message.value);
@@ -197,6 +200,44 @@ inline std::shared_ptr<FakeExchange> FakeHost::request(std::string_view method, 
   return exchange;
 }
 
+// Failed store
+
+inline std::vector<std::string> FakeHost::failed_ids(std::string_view location) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  if (const auto found = failed_.find(location); found != failed_.end())
+    for (const auto& [id, record] : found->second) ids.push_back(id);
+  return ids;
+}
+
+inline Status FakeHost::list_failed(std::string_view location, std::string_view after_id, uint32_t limit, fermata_failed_visit visit,
+                                    void* ctx) {
+  if (limit < 1 || limit > 1'000) return {Code::kInvalidArgument, "limit: 1 to 1,000"};
+  std::map<std::string, FailedRecord> records;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = failed_.find(location); found != failed_.end()) records = found->second;
+  }
+  uint32_t count = 0;
+  for (auto item = records.upper_bound(std::string(after_id)); item != records.end() && count < limit; ++item, ++count) {
+    const FailedRecord& record = item->second;
+    const fermata_failed_record raw{sizeof(raw),        record.attempts,      to_abi(record.id),     to_abi(record.topic),
+                                    to_abi(record.key), to_abi(record.value), to_abi(record.reason), record.failed_at_ms};
+    if (visit(ctx, &raw) == 0) break;
+  }
+  return Status::ok();
+}
+
+inline Status FakeHost::retry_failed(std::string_view location, std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = failed_.find(location);
+  if (found == failed_.end() || !found->second.contains(std::string(id))) return {Code::kNotFound, "no such record"};
+  if (!produce_result_) return produce_result_;
+  FailedRecord record = std::move(found->second.extract(std::string(id)).mapped());
+  produced_.push_back({std::move(record.key), std::move(record.value), std::move(record.topic)});
+  return Status::ok();
+}
+
 // Key-value store
 
 inline Status FakeHost::put(std::string_view key, std::string_view value) {
@@ -281,6 +322,8 @@ inline Status FakeHost::add_processor(const fermata_processor& processor) {
                        processor.ctx,
                        processor.process};
   if (entry.info.name.empty() || entry.info.topic.empty()) return {Code::kInvalidArgument, "a processor needs a name and a topic"};
+  if (entry.info.location.empty() && entry.info.group.empty())
+    return {Code::kInvalidArgument, "a processor without a location needs a group"};
   const std::lock_guard lock(mutex_);
   const bool taken =
       std::any_of(processors_.begin(), processors_.end(), [&](const auto& other) { return other.info.name == entry.info.name; });
@@ -327,6 +370,7 @@ inline const void* FakeHost::get_interface(void* handle, const char* name) {
   if (wanted == FERMATA_KV_INTERFACE) return kv_table();
   if (wanted == FERMATA_EXECUTOR_INTERFACE) return executor_table();
   if (wanted == FERMATA_HTTP_INTERFACE) return http_table();
+  if (wanted == FERMATA_FAILED_INTERFACE) return failed_table();
   return nullptr;
 }
 
@@ -376,6 +420,10 @@ inline const fermata_queue_api* FakeHost::queue_table() {
       [](void* host, fermata_str topic, fermata_str key, fermata_str value, fermata_produced produced, void* ctx, fermata_error* error) {
         Message message{std::string(from_abi(key)), std::string(from_abi(value)), std::string(from_abi(topic))};
         return to_abi(self(host).produce(std::move(message), produced, ctx), error);
+      },
+      [](void* host, fermata_str location) {
+        const std::lock_guard lock(self(host).mutex_);
+        self(host).hurried_.emplace_back(from_abi(location));
       }};
   return &kTable;
 }
@@ -449,6 +497,23 @@ inline const fermata_executor_api* FakeHost::executor_table() {
       [](void* host, uint64_t timer_id) -> int32_t {
         const std::lock_guard lock(self(host).mutex_);
         return std::erase_if(self(host).timers_, [timer_id](const auto& timer) { return timer.first.second == timer_id; }) > 0 ? 1 : 0;
+      }};
+  return &kTable;
+}
+
+inline const fermata_failed_api* FakeHost::failed_table() {
+  static constexpr fermata_failed_api kTable{
+      sizeof(fermata_failed_api),
+      [](void* host, fermata_str location, fermata_str after_id, uint32_t limit, fermata_failed_visit visit, void* ctx,
+         fermata_error* error) { return to_abi(self(host).list_failed(from_abi(location), from_abi(after_id), limit, visit, ctx), error); },
+      [](void* host, fermata_str location, fermata_str id, fermata_error* error) {
+        return to_abi(self(host).retry_failed(from_abi(location), from_abi(id)), error);
+      },
+      [](void* host, fermata_str location, fermata_str id, fermata_error*) -> fermata_code {
+        const std::lock_guard lock(self(host).mutex_);
+        if (const auto found = self(host).failed_.find(from_abi(location)); found != self(host).failed_.end())
+          found->second.erase(std::string(from_abi(id)));
+        return FERMATA_OK;
       }};
   return &kTable;
 }
