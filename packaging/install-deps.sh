@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Installs what is missing of the Debian packages that the named purposes need: build, test, servers, bench.
+# Installs what is missing of the Debian packages that the named purposes need: build, test, servers, bench, swift.
 # `servers` is what a cluster on one machine needs: Redis, ZooKeeper, and Java and Maven for Kafka's brokers.
+# `swift` is an S3 store for tests where Go is not there to build the others.
 # Does nothing, quickly, when all are there.
 set -euo pipefail
 
 build=(g++ make cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-json1.81-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libsqlite3-dev
   libcli11-dev libelf-dev prometheus-cpp-dev libssl-dev zlib1g-dev libvalijson-dev libgtest-dev libgmock-dev curl
-  libhiredis-dev librdkafka-dev libzookeeper-mt-dev)
+  libhiredis-dev librdkafka-dev libzookeeper-mt-dev libpugixml-dev)
 test=(clang-14 libclang-rt-14-dev clang-format-14 python3 python3-pytest python3-yaml git attr
-  kcat python3-kazoo python3-redis)
+  kcat python3-kazoo python3-redis python3-boto3 rclone)
 servers=(redis-server libzookeeper-java default-jre-headless maven python3 util-linux)
 bench=(nginx-light wrk)
+swift=(swift-proxy swift-account swift-container swift-object memcached)
 
 wanted=()
 for purpose in "$@"; do
@@ -20,7 +22,8 @@ for purpose in "$@"; do
     test) wanted+=("${test[@]}") ;;
     servers) wanted+=("${servers[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
-    *) echo "install-deps.sh: unknown purpose '$purpose': use build, test, servers or bench" >&2; exit 2 ;;
+    swift) wanted+=("${swift[@]}") ;;
+    *) echo "install-deps.sh: unknown purpose '$purpose': use build, test, servers, bench or swift" >&2; exit 2 ;;
   esac
 done
 
