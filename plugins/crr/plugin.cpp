@@ -2,4 +2,4 @@
 
 #include <fermata/sdk/plugin.hpp>
 
-FERMATA_PLUGIN("crr", "1.0.0", fermata::sdk::service<fermata::crr::CrrService>("crr"))
+FERMATA_PLUGIN("crr", "1.1.0", fermata::sdk::service<fermata::crr::CrrService>("crr"))

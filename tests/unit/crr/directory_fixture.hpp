@@ -81,12 +81,12 @@ inline std::map<std::string, std::string> tree(const std::string& root) {
   return files;
 }
 
-/// Asks until the condition holds or 10 s have passed. @return whether it holds.
+/// Asks until the condition holds or 60 s have passed. @return whether it holds.
 inline bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
 }

@@ -1,8 +1,8 @@
 #include "unit/crr/directory_fixture.hpp"
 
-#include "filesystem_journal.hpp"
-#include "inotify_watcher.hpp"
-#include "text.hpp"
+#include "journal/filesystem_journal.hpp"
+#include "journal/inotify_watcher.hpp"
+#include "text/text.hpp"
 
 #include <fermata/testing/fake_host.hpp>
 
@@ -140,7 +140,7 @@ TEST_F(FilesystemJournalTest, RecordNamesEveryLocationAndCarriesSizeTimeAndVersi
   const auto value = fake_.produced().at(0).value;
   EXPECT_THAT(value, HasSubstr(R"("bucket":"b","key":"k")"));
   EXPECT_THAT(value, HasSubstr(R"(\"content-length\":5)"));
-  EXPECT_THAT(value, HasSubstr(R"(\"last-modified\":\")" + format_iso_ns(mtime_ns(source("b/k")))));
+  EXPECT_THAT(value, HasSubstr(R"(\"last-modified\":\")" + text::format_iso_ns(mtime_ns(source("b/k")))));
   EXPECT_THAT(value, HasSubstr(R"(\"storageClass\":\"paris,london\")"));
   EXPECT_GT(parse_record(value)->version, 0u);
 }

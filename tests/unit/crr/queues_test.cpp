@@ -1,6 +1,6 @@
-#include "due_paths.hpp"
-#include "fair_pool.hpp"
+#include "journal/due_paths.hpp"
 #include "unit/crr/directory_fixture.hpp"
+#include "work/fair_pool.hpp"
 
 #include <gtest/gtest.h>
 

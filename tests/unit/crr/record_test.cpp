@@ -1,4 +1,4 @@
-#include "record.hpp"
+#include "model/record.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,6 +18,22 @@ TEST(ReplicationRecord, ComesBackAsItWasWritten) {
   EXPECT_EQ(back->version, record.version);
   EXPECT_EQ(back->size, record.size);
   EXPECT_EQ(back->locations, record.locations);
+}
+
+TEST(ReplicationRecord, ComesBackWithAllThatAStoreToldOfIt) {
+  using Type = ReplicationRecord::Type;
+  for (const auto type : {Type::kPut, Type::kDelete, Type::kDeleteVersion, Type::kTags, Type::kSync}) {
+    const ReplicationRecord record{type, {"b", "k"}, 7, 9, 1'795'336'512'830'000'000, {"paris"}, "v-1", true, true};
+    const auto back = parse_record(format_record(record));
+    ASSERT_TRUE(back) << back.status().text();
+    EXPECT_EQ(back->type, type);
+    EXPECT_EQ(back->version, 7u);
+    EXPECT_EQ(back->mtime_ns, record.mtime_ns);
+    EXPECT_EQ(back->version_id, "v-1");
+    EXPECT_TRUE(back->late);
+    EXPECT_TRUE(back->alone);
+    EXPECT_TRUE(back->is_versioned());
+  }
 }
 
 TEST(ReplicationRecord, KeyIsTheEncodedPath) { EXPECT_EQ(record_key({"b", "d/k +"}), "b%2Fd%2Fk%20%2B"); }

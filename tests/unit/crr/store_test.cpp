@@ -1,10 +1,17 @@
-#include "filesystem_source.hpp"
-#include "filesystem_store.hpp"
+#include "files/xattr.hpp"
+#include "store/filesystem_source.hpp"
+#include "store/filesystem_store.hpp"
+#include "store/s3_access.hpp"
+#include "store/s3_store.hpp"
+#include "unit/common/scripted_server.hpp"
 #include "unit/crr/directory_fixture.hpp"
+
+#include <fermata/testing/fake_host.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #include <functional>
@@ -34,6 +41,7 @@ class HookedReader final : public ObjectReader {
     if (auto status = on_check_(); !status) return status;
     return real_.check_unchanged();
   }
+  Result<std::unique_ptr<ObjectReader>> open_part(const Part& part) override { return real_.open_part(part); }
 
  private:
   ObjectReader& real_;
@@ -55,12 +63,12 @@ class FilesystemStoreTest : public ::testing::Test {
   Result<ObjectStore::Stored> copy(const std::string& path, std::function<Status()> on_read = nothing,
                                    std::function<Status()> on_check = nothing) {
     const auto id = *parse_object_path(path);
-    auto reader = source_.open(id);
+    auto reader = source_.open(id, {});
     if (!reader) return reader.status();
     HookedReader hooked(**reader, std::move(on_read), std::move(on_check));
     return store_.put(id, hooked);
   }
-  Status remove(const std::string& path) { return store_.remove(*parse_object_path(path), nothing); }
+  Status remove(const std::string& path) { return store_.remove(*parse_object_path(path), nothing).status(); }
 
   TemporaryDirectory directory_;
   Cancellation cancellation_;
@@ -91,7 +99,7 @@ TEST_F(FilesystemStoreTest, CopiesEmptyAndLargeFiles) {
   write_file(source("b/large"), large);
   ASSERT_TRUE(copy("b/empty").is_ok());
   const auto id = *parse_object_path("b/large");
-  ASSERT_TRUE(store_.put(id, **source_.open(id)).is_ok());
+  ASSERT_TRUE(store_.put(id, **source_.open(id, {})).is_ok());
   EXPECT_THAT(tree(target()), UnorderedElementsAre(Pair("b/empty", ""), Pair("b/large", large)));
 }
 
@@ -208,7 +216,7 @@ TEST_F(FilesystemStoreTest, RemovesAnObjectAndTheDirectoriesThatItLeavesEmpty) {
 
 TEST_F(FilesystemStoreTest, RemovesNothingWhenTheSourceHasItAgain) {
   write_file(target("b/k"), "1");
-  const auto status = store_.remove({"b", "k"}, [] { return Status(Code::kAborted, "it is back"); });
+  const auto status = store_.remove({"b", "k"}, [] { return Status(Code::kAborted, "it is back"); }).status();
   EXPECT_EQ(status.code(), Code::kAborted);
   EXPECT_THAT(tree(target()), ElementsAre(Pair("b/k", "1")));
 }
@@ -269,20 +277,20 @@ TEST_F(FilesystemStoreTest, DoesNotFollowLinksThatWerePlantedAtTheTarget) {
 
 TEST_F(FilesystemStoreTest, RefusesKeysThatLeadOutOfTheBucket) {
   write_file(source("b/k"), "1");
-  const auto reader = source_.open({"b", "k"});
+  const auto reader = source_.open({"b", "k"}, {});
   ASSERT_TRUE(reader.is_ok());
   for (const ObjectId& id :
        {ObjectId{"b", "../k"}, ObjectId{"..", "k"}, ObjectId{"b", "a//k"}, ObjectId{"b", "/k"}, ObjectId{"b", "a/."},
         ObjectId{"b", std::string("a\0b", 3)}, ObjectId{"b", ".fermata-tmp-x"}, ObjectId{"b", std::string(256, 'x')}}) {
     EXPECT_EQ(store_.put(id, **reader).status().code(), Code::kInvalidArgument) << id.path();
-    EXPECT_EQ(store_.remove(id, nothing).code(), Code::kInvalidArgument) << id.path();
+    EXPECT_EQ(store_.remove(id, nothing).status().code(), Code::kInvalidArgument) << id.path();
   }
   EXPECT_THAT(tree(target()), IsEmpty());
 }
 
 TEST_F(FilesystemStoreTest, HasSaysWhetherSizeAndTimeAreThose) {
   write_file(source("b/k"), "12345");
-  const auto meta = (*source_.open({"b", "k"}))->meta();
+  const auto meta = (*source_.open({"b", "k"}, {}))->meta();
   EXPECT_FALSE(*store_.has({"b", "k"}, meta));
   ASSERT_TRUE(copy("b/k").is_ok());
   EXPECT_TRUE(*store_.has({"b", "k"}, meta));
@@ -298,6 +306,40 @@ TEST_F(FilesystemStoreTest, StopsALongCopyWhenTheServiceStops) {
   });
   EXPECT_TRUE(stored.status().retryable());
   EXPECT_THAT(tree(target()), IsEmpty());
+}
+
+TEST(S3Store, RightsAreThePlacesMatter) {
+  const test::ScriptedServer server([](test::Peer& peer, int) {
+    while (!peer.read_request().empty()) peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  });
+  S3Settings settings;
+  settings.endpoint = server.url();
+  settings.access_key = settings.secret_key = "somebody";
+  sdk::testing::FakeHost fake;
+  const sdk::Host host(fake.raw());
+  LocationSettings location;
+  location.name = "paris";
+  S3Store store(location, *make_s3_client(settings, 1), host);
+  const auto removed = store.remove({"b", "k"}, [] { return Status::ok(); });
+  EXPECT_EQ(removed.status().code(), Code::kUnauthenticated);
+  EXPECT_THAT(removed.status().message(), HasSubstr("b/k to location paris"));
+  EXPECT_EQ(store.remove_version({"b", "k"}, "v1", "t1").code(), Code::kPermissionDenied) << "it may be locked";
+}
+
+TEST(S3Store, TakesPartsThatAreLargeEnoughForAllOfTheObject) {
+  constexpr std::uint64_t kMiB = 1u << 20;
+  EXPECT_EQ(S3Store::part_bytes(0), 16 * kMiB);
+  EXPECT_EQ(S3Store::part_bytes(160'000 * kMiB), 16 * kMiB);
+  EXPECT_EQ(S3Store::part_bytes(160'000 * kMiB + 1), 17 * kMiB);
+  constexpr std::uint64_t kLargest = 5 * kMiB * kMiB;
+  EXPECT_LE((kLargest + S3Store::part_bytes(kLargest) - 1) / S3Store::part_bytes(kLargest), 10'000u);
+}
+
+TEST_F(FilesystemStoreTest, DoesNotWaitForRoomThatAnAttributeWillNeverGet) {
+  write_file(source("b/k"), "content");
+  const Fd file(::open(source("b/k").c_str(), O_RDWR | O_CLOEXEC));
+  const auto status = write_user_metadata(file.get(), {{"long", std::string(60'000, 'x')}});
+  EXPECT_FALSE(status.retryable()) << status.text();  // whether it fits or not
 }
 
 TEST_F(FilesystemStoreTest, ManyThreadsMakeAndPruneTheSameDirectories) {
