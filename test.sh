@@ -24,6 +24,7 @@ done
 wants() { case " ${suites[*]} " in *" $1 "*) return 0 ;; *) return 1 ;; esac }
 
 packaging/install-deps.sh build test servers || exit 1
+if wants contract && ! command -v go >/dev/null; then packaging/install-deps.sh swift || exit 1; fi
 if wants bench; then packaging/install-deps.sh bench || exit 1; fi
 
 results=$PWD/build/test-results
@@ -33,7 +34,7 @@ mkdir -p build
 # Suites over real adapters run below servers.py, which starts the servers once for all of them, and ends them.
 if [ -z "${FERMATA_TEST_REDIS-}" ] && { wants contract || wants tsan || wants integration; }; then
   rm -f "$report"
-  "$python" tests/support/servers.py run --report "$report" -- "$PWD/test.sh" "${suites[@]}"
+  "$python" tests/support/servers.py run --s3 --report "$report" -- "$PWD/test.sh" "${suites[@]}"
   code=$?
   [ -f "$report" ] || printf 'failed: the servers did not start, so nothing was run\n0 passed, 1 failed, 0 skipped\n'
   exit $code

@@ -31,8 +31,6 @@ template <typename Port>
 struct Implementation {
   std::string name;
   std::function<std::unique_ptr<Provider<Port>>()> make;
-  bool checks_bounds = true;     ///< refuses what is too large; doubles may not care
-  bool excludes_in_node = true;  ///< Leases: also between two campaigns of one node
 
   friend void PrintTo(const Implementation& implementation, std::ostream* out) { *out << implementation.name; }
 };
@@ -53,5 +51,11 @@ class FanoutContract : public Contract<Fanout> {};
 class LeasesContract : public Contract<Leases> {};
 class QueueContract : public Contract<Queue> {};
 class KeyValueStoreContract : public Contract<KeyValueStore> {};
+
+// What only real adapters do, and doubles need not: refuse what is out of bounds, and hold back a second campaign of one node.
+class StateStoreBounds : public Contract<StateStore> {};
+class QueueBounds : public Contract<Queue> {};
+class KeyValueStoreBounds : public Contract<KeyValueStore> {};
+class LeasesExclusion : public Contract<Leases> {};
 
 }  // namespace fermata::testing

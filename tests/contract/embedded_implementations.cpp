@@ -28,10 +28,14 @@ auto implementation() {
 
 using embedded::Backend;
 INSTANTIATE_TEST_SUITE_P(Embedded, StateStoreContract, (implementation<StateStore, &Backend::state>()));
+INSTANTIATE_TEST_SUITE_P(Embedded, StateStoreBounds, (implementation<StateStore, &Backend::state>()));
 INSTANTIATE_TEST_SUITE_P(Embedded, FanoutContract, (implementation<Fanout, &Backend::fanout>()));
 INSTANTIATE_TEST_SUITE_P(Embedded, LeasesContract, (implementation<Leases, &Backend::leases>()));
+INSTANTIATE_TEST_SUITE_P(Embedded, LeasesExclusion, (implementation<Leases, &Backend::leases>()));
 INSTANTIATE_TEST_SUITE_P(Embedded, QueueContract, (implementation<Queue, &Backend::queue>()));
+INSTANTIATE_TEST_SUITE_P(Embedded, QueueBounds, (implementation<Queue, &Backend::queue>()));
 INSTANTIATE_TEST_SUITE_P(Embedded, KeyValueStoreContract, (implementation<KeyValueStore, &Backend::kv>()));
+INSTANTIATE_TEST_SUITE_P(Embedded, KeyValueStoreBounds, (implementation<KeyValueStore, &Backend::kv>()));
 
 }  // namespace
 }  // namespace fermata::testing

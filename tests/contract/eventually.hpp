@@ -10,7 +10,7 @@
 
 namespace fermata::testing {
 
-constexpr std::chrono::seconds kDeadline{20};
+constexpr std::chrono::seconds kDeadline{60};
 
 /// Asks again until `condition` holds, at most kDeadline. @return whether it does.
 template <typename Condition>

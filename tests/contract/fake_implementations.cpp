@@ -78,7 +78,7 @@ class FakeKeyValueStoreProvider final : public Provider<KeyValueStore> {
 
 template <typename Port, typename Made>
 Implementation<Port> fake() {
-  return {.name = "fake", .make = [] { return std::make_unique<Made>(); }, .checks_bounds = false, .excludes_in_node = false};
+  return {.name = "fake", .make = [] { return std::make_unique<Made>(); }};
 }
 
 INSTANTIATE_TEST_SUITE_P(Fake, StateStoreContract, ::testing::Values(fake<StateStore, FakeStateStoreProvider>()));

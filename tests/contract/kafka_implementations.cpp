@@ -46,6 +46,7 @@ std::vector<Implementation<Queue>> implementations() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kafka, QueueContract, ::testing::ValuesIn(implementations()));
+INSTANTIATE_TEST_SUITE_P(Kafka, QueueBounds, ::testing::ValuesIn(implementations()));
 
 TEST(KafkaContract, RunsWhenABrokerIsGiven) {
   if (server() == nullptr) GTEST_SKIP() << "FERMATA_TEST_KAFKA=host:port is not set: the contract of Kafka was not checked";

@@ -31,8 +31,7 @@ TEST_P(LeasesContract, TokensGrowWithEachGrantAndOverRestarts) {
   }
 }
 
-TEST_P(LeasesContract, ASecondCampaignWaitsForTheFirst) {
-  if (!GetParam().excludes_in_node) GTEST_SKIP() << GetParam().name << " grants to all";
+TEST_P(LeasesExclusion, ASecondCampaignWaitsForTheFirst) {
   Calls<std::uint64_t> first;
   Calls<std::uint64_t> second;
   auto holding = port().campaign("a", recorder(first));

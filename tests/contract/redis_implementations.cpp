@@ -53,6 +53,7 @@ auto implementation() {
 using redis::Backend;
 INSTANTIATE_TEST_SUITE_P(Redis, FanoutContract, (implementation<Fanout, &Backend::fanout>()));
 INSTANTIATE_TEST_SUITE_P(Redis, KeyValueStoreContract, (implementation<KeyValueStore, &Backend::kv>()));
+INSTANTIATE_TEST_SUITE_P(Redis, KeyValueStoreBounds, (implementation<KeyValueStore, &Backend::kv>()));
 
 TEST(RedisContract, RunsWhenAServerIsGiven) {
   if (server() == nullptr) GTEST_SKIP() << "FERMATA_TEST_REDIS=host:port is not set: the contracts of Redis were not checked";

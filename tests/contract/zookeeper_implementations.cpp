@@ -32,7 +32,9 @@ std::vector<Implementation<Port>> implementations() {
 }
 
 INSTANTIATE_TEST_SUITE_P(ZooKeeper, StateStoreContract, ::testing::ValuesIn(implementations<StateStore, &Backend::state>()));
+INSTANTIATE_TEST_SUITE_P(ZooKeeper, StateStoreBounds, ::testing::ValuesIn(implementations<StateStore, &Backend::state>()));
 INSTANTIATE_TEST_SUITE_P(ZooKeeper, LeasesContract, ::testing::ValuesIn(implementations<Leases, &Backend::leases>()));
+INSTANTIATE_TEST_SUITE_P(ZooKeeper, LeasesExclusion, ::testing::ValuesIn(implementations<Leases, &Backend::leases>()));
 
 TEST(ZooKeeperServer, IsGivenToTheContractSuites) {
   if (zookeeper_server().empty()) GTEST_SKIP() << kNoZooKeeper;

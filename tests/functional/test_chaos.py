@@ -113,13 +113,13 @@ def test_both_targets_end_identical_to_the_source(workspace, rng):
         expected = contents(workspace.source)
         assert len(expected) == FILES - DELETED
         for location, target in workspace.targets.items():
-            wait_until(lambda: len(fingerprint(target)) == len(expected), 180, f"all files in {location}")
-            wait_until(lambda: contents(target) == expected, 60, f"equality of {location}")
+            wait_until(lambda: len(fingerprint(target)) == len(expected), 600, f"all files in {location}")
+            wait_until(lambda: contents(target) == expected, 300, f"equality of {location}")
         for observer in observers:
             observer.ended.set()
             observer.join()
         assert [observer.went_back for observer in observers] == [[], []]
-        wait_until(lambda: all(node["lag"] == 0 for name in workspace.targets for node in daemon.location("crr", name)["nodes"]), 30, "lag 0")
+        wait_until(lambda: all(node["lag"] == 0 for name in workspace.targets for node in daemon.location("crr", name)["nodes"]), 120, "lag 0")
         assert daemon.terminate() == 0
 
 

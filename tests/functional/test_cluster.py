@@ -27,7 +27,7 @@ def test_a_pause_crosses_the_cluster_and_a_dead_node_is_replaced(tmp_path):
     with log.open("w") as output:
         cluster = subprocess.Popen([*servers, FERMATA, tmp_path], stdout=output, stderr=output, env=environment)
     try:
-        wait_until(lambda: cluster.poll() is not None or "is ready" in log.read_text(), 90, "the cluster to be ready")
+        wait_until(lambda: cluster.poll() is not None or "is ready" in log.read_text(), 300, "the cluster to be ready")
         assert cluster.poll() is None, log.read_text()
         first, last = (f"http://127.0.0.1:{port}" for port in (ports[0], ports[2]))
         victim = int(re.search(r"kill -9 (\d+)", log.read_text())[1])
@@ -36,16 +36,16 @@ def test_a_pause_crosses_the_cluster_and_a_dead_node_is_replaced(tmp_path):
         assert "paused" in fermata(last, "status", "crr", "paris")
         for number in range(6):
             (tmp_path / "source/photos" / f"{number}.txt").write_text(str(number))
-        wait_until(lambda: len(objects(tmp_path / "london")) == 6, 30, "london to go on")
+        wait_until(lambda: len(objects(tmp_path / "london")) == 6, 60, "london to go on")
         assert not (tmp_path / "paris/photos").exists() or objects(tmp_path / "paris") == []
 
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: "node-3" not in fermata(first, "nodes"), 20, "the dead node to drop out")
+        wait_until(lambda: "node-3" not in fermata(first, "nodes"), 60, "the dead node to drop out")
         fermata(first, "resume", "crr", "paris", "--wait", "30s")
         wait_until(lambda: len(objects(tmp_path / "paris")) == 6, 60, "paris to follow, also what the dead node had")
     finally:
         cluster.terminate()
-        cluster.wait(30)
+        cluster.wait(90)
     assert not (tmp_path / "node-1/rest.address").exists(), "the nodes were not stopped as they should be"
     redis = int(re.search(r"Redis 127\.0\.0\.1:(\d+)", log.read_text())[1])
     assert exchange(redis, b"PING\r\n", lambda got: True) == b"", "Redis was left behind"

@@ -16,12 +16,12 @@ ZOO = BUILD / "lib/zoo"
 def test_sigterm_drains_and_ends_with_zero(daemon):
     began = time.monotonic()
     assert daemon.terminate() == 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
 
 
 def test_ctrl_c_ends_it_as_well(daemon):
     daemon.process.send_signal(signal.SIGINT)
-    assert daemon.process.wait(15) == 0
+    assert daemon.process.wait(60) == 0
 
 
 def test_a_second_process_is_told_who_holds_the_data_dir(daemon, workspace):
@@ -73,8 +73,8 @@ def test_sighup_reopens_the_log_and_takes_over_new_locations(workspace):
     workspace.config["log"] = {"level": "info", "format": "json", "file": str(workspace.folder / "json.log")}
     with Daemon(workspace) as daemon:
         log = workspace.folder / "json.log"
-        lines = [json.loads(line) for line in log.read_text().splitlines()]
-        assert any(line["message"] == "serving" for line in lines)
+        messages = lambda: [json.loads(line)["message"] for line in log.read_text().splitlines()]  # noqa: E731
+        wait_until(lambda: "serving" in messages(), what="the line")
         log.rename(workspace.folder / "json.log.1")
         rome = workspace.folder / "rome"
         rome.mkdir()
@@ -91,6 +91,17 @@ def test_sighup_reopens_the_log_and_takes_over_new_locations(workspace):
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: "colour" in log.read_text())
         assert set(daemon.get("/_/crr/status").json) == {"paris", "london", "rome"}
+
+
+def test_a_reload_that_the_plugin_refuses_goes_back_and_says_so(workspace):
+    with Daemon(workspace) as daemon:
+        workspace.config["extensions"][0]["settings"]["rules"] = [{"locations": ["nowhere"]}]
+        daemon.write_config()
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "not every extension works as it says" in daemon.log())
+        assert "nowhere" in daemon.log() and "goes on with its former configuration" in daemon.log()
+        workspace.put("b/x", "x")
+        wait_until(lambda: workspace.replicated("paris", "b/x", "x"))
 
 
 @pytest.mark.parametrize("plugin, words", [("failing_init", "failing_init"), ("no_entry", "fermata_plugin_entry"), ("other_major", "ABI"), ("missing", "missing.so")])

@@ -69,11 +69,11 @@ def test_changes_made_while_it_was_down_are_found(daemon, workspace):
 
 def test_a_scheduled_resume_fires_even_if_it_fell_due_while_nothing_ran(daemon, workspace):
     daemon.cli("pause", "crr", "all", "--wait", "30s")
-    daemon.cli("schedule", "crr", "paris", "--after", "2s")
+    daemon.cli("schedule", "crr", "paris", "--after", "6s")
     date = daemon.get("/_/crr/resume").json
     assert date["paris"].endswith("Z") and date["london"] == "none"
     daemon.kill()
-    due = time.monotonic() + 2.5
+    due = time.monotonic() + 6.5
     workspace.put("b/x", "x")
     wait_until(lambda: time.monotonic() > due)
     daemon.start()

@@ -25,5 +25,5 @@ def script(page):
 def test_the_page_works_as_written(page):
     text = script(page)
     assert "fermata serve" in text, f"{page} has no block that starts the daemon"
-    result = subprocess.run(["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -8,6 +8,7 @@ import types
 import uuid
 
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
 from daemon import PLUGINS, Daemon
 from fault_gate import FaultGate
@@ -120,7 +121,7 @@ class Node(Daemon):
                 "servers": [gate.address for gate in servers.gates[self.number, "redis"]],
                 "key_prefix": f"{name}:",
                 "channel_prefix": f"{name}-",
-                "ping_interval": "500ms",
+                "ping_interval": "2s",
                 "operation_timeout": "2s",
             },
             "kafka": {
@@ -159,6 +160,14 @@ class Node(Daemon):
 Line = collections.namedtuple("Line", "location partition offset attempt key value node at outcome")
 
 
+def steer(ask):
+    """Asks again while a server was silent for so long that the node refuses to change anything."""
+    def answered():
+        answer = ask()
+        return answer if answer.status != 503 else None
+    return wait_until(answered, 60, "an answer other than 503", pause=0.2)
+
+
 class Cluster:
     """`nodes` daemons with the probe at `locations`; `settings` are the probe's. Topics, paths, channels and keys bear its name.
     `adapt` changes a node's configuration before it is used."""
@@ -195,17 +204,17 @@ class Cluster:
         return self.nodes[node].post(f"/api/v1/services/probe/locations/{location}/{verb}{query}", body)
 
     def pause(self, location, node=0, query="?wait=30s"):
-        answer = self.change("pause", location, node, query)
+        answer = steer(lambda: self.change("pause", location, node, query))
         assert answer.status == 200 and (not query or answer.json["converged"]), answer.text
         return answer
 
     def resume(self, location, node=0, query="?wait=30s"):
-        answer = self.change("resume", location, node, query)
+        answer = steer(lambda: self.change("resume", location, node, query))
         assert answer.status == 200 and (not query or answer.json["converged"]), answer.text
         return answer
 
     def schedule(self, location, body, node=0):
-        return self.nodes[node].request("PUT", f"/api/v1/services/probe/locations/{location}/schedule", body)
+        return steer(lambda: self.nodes[node].request("PUT", f"/api/v1/services/probe/locations/{location}/schedule", body))
 
     def states(self, location):
         """What each live node says of each: {asked: (state, {node: its state})}."""
@@ -242,18 +251,28 @@ class Cluster:
             client.close()
 
     def expire_session(self, node):
-        """Ends the ZooKeeper session of a node from the outside: a second handle takes it over and closes it."""
+        """Ends the ZooKeeper session of a node from the outside: a second handle takes it over and closes it.
+
+        The node is frozen meanwhile, as it would take its session back."""
         with self.zookeeper() as client:
             presence = next(path for path in self.paths(client) if path.endswith(f"/nodes/{node.id}"))
             session = client.get(presence)[1].owner_session_id
         taken = KazooClient(self.servers.zookeeper.address, client_id=(session, session_password(session)), timeout=SESSION_SECONDS)
-        taken.start(timeout=20)
-        taken.stop()
-        taken.close()
+        node.freeze()
+        try:
+            taken.start(timeout=20)
+            taken.stop()
+            taken.close()
+        finally:
+            node.thaw()
 
     def paths(self, client, below="/"):
         """Every path below `below`."""
-        for child in client.get_children(below):
+        try:
+            children = client.get_children(below)
+        except NoNodeError:  # its session ended meanwhile
+            return
+        for child in children:
             path = f"{below.rstrip('/')}/{child}"
             yield path
             yield from self.paths(client, path)

@@ -125,7 +125,7 @@ TEST_F(KafkaConnection, EndsWithinItsBoundsWhileTheBrokersAreAway) {
   const auto start = std::chrono::steady_clock::now();
   reader.reset();
   backend.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 15s);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 40s);
   ASSERT_EQ(produced.count(), 1u);
   EXPECT_EQ(produced.all().front().code(), Code::kUnavailable);
 }

@@ -106,7 +106,7 @@ TEST_F(KafkaOffsets, HoldUpARebalanceForNoMoreThanSomeSeconds) {
   b.consumer().set_gate(true);
   const auto start = steady_clock::now();
   ASSERT_TRUE(eventually([&] { return b.owned().size() == 1; }));
-  EXPECT_LT(steady_clock::now() - start, 15s);
+  EXPECT_LT(steady_clock::now() - start, 30s);
   EXPECT_TRUE(eventually([&] { return !b.poll().empty(); }));  // what could not be committed comes again
   writes_.release();
 }

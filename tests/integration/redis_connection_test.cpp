@@ -47,7 +47,7 @@ TEST_F(RedisConnection, ThatIsHalfOpenIsNoticedByPingAndMadeAnew) {
   ASSERT_TRUE(backend->fanout().subscribe({"c"}, listener()));
   ASSERT_TRUE(subscribed_.reach(1));
   gate.half_open();
-  ASSERT_TRUE(reports(*backend, "silent for 400ms"));
+  ASSERT_TRUE(reports(*backend, "silent for 4000ms"));
   gate.pass();
   ASSERT_TRUE(subscribed_.reach(2));
   ASSERT_TRUE(publishes(*backend));
@@ -66,7 +66,9 @@ TEST_F(RedisConnection, IsGivenUpWhenRedisHangs) {
 
 TEST_F(RedisConnection, StaysWhileNothingHappensAndPingsAreAnswered) {
   RedisServer server;
-  const auto backend = open_ready(options({server.address()}));
+  auto often = options({server.address()});
+  often.ping_interval = 500ms;
+  const auto backend = open_ready(std::move(often));
   ASSERT_TRUE(backend->fanout().subscribe({"c"}, listener()));
   ASSERT_TRUE(subscribed_.reach(1));
   const auto received = [&] {
@@ -74,7 +76,7 @@ TEST_F(RedisConnection, StaysWhileNothingHappensAndPingsAreAnswered) {
     const auto found = stats.find("cmdstat_ping:calls=");
     return found == std::string::npos ? 0 : std::stoi(stats.substr(found + 19));
   };
-  ASSERT_TRUE(eventually([&] { return received() >= 20; }));
+  ASSERT_TRUE(eventually([&] { return received() >= 8; }));
   EXPECT_EQ(subscribed_.count(), 1u);
   EXPECT_TRUE(backend->fanout().health().ok);
 }

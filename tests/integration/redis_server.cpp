@@ -1,11 +1,9 @@
 #include "integration/redis_server.hpp"
 
 #include "contract/eventually.hpp"
+#include "support/free_port.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,19 +21,6 @@ extern char** environ;
 namespace fermata::testing {
 
 namespace {
-
-std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  const bool bound =
-      ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(fd);
-  if (!bound) throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
-}
 
 std::string temporary_directory() {
   std::string name = (std::filesystem::temp_directory_path() / "fermata-redis-XXXXXX").string();
@@ -110,7 +95,7 @@ RedisServer RedisServer::sentinel(const RedisServer& master, const std::string& 
   const std::uint16_t port = free_port();
   const std::string file = directory + "/sentinel.conf";
   std::ofstream(file) << "port " << port << "\nbind 127.0.0.1\ndir " << directory << "\nlogfile log\nrequirepass " << password
-                      << "\nsentinel monitor main 127.0.0.1 " << master.port() << " 1\nsentinel down-after-milliseconds main 300"
+                      << "\nsentinel monitor main 127.0.0.1 " << master.port() << " 1\nsentinel down-after-milliseconds main 2000"
                       << "\nsentinel failover-timeout main 2000\n";
   return RedisServer(directory, port, {"redis-server", file, "--sentinel"});
 }

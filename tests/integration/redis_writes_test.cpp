@@ -230,6 +230,7 @@ TEST_F(RedisWrites, ThatAreLostAtTheEndAreSaidInTheLog) {
     auto backend = redis::Backend::open(std::move(hasty), clock_, file.log());
     ASSERT_TRUE(backend);
     for (int i = 0; i < 3; ++i) ASSERT_TRUE((*backend)->kv().put("s", "k", "v"));
+    ASSERT_TRUE(reports(**backend, "Connection refused"));
   }
   EXPECT_TRUE(file.says("3 writes are lost"));
   EXPECT_TRUE(file.says("Connection refused"));

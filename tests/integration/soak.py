@@ -173,6 +173,7 @@ class Operator(threading.Thread):
         super().__init__()
         self.cluster, self.faults, self.rng = cluster, faults, rng
         self.expected = {location: Expectation() for location in LOCATIONS}
+        self.ready = threading.Event()  # it has its client, or never will
         self.ending = threading.Event()
         self.counts = collections.Counter()
         self.problem = None
@@ -180,12 +181,14 @@ class Operator(threading.Thread):
     def run(self):
         try:
             with self.cluster.zookeeper() as client:
+                self.ready.set()
                 while not self.ending.wait(self.rng.uniform(0.05, 0.4)):
                     location = self.rng.choice(LOCATIONS)
                     self.check(client, location)
                     self.act(location)
         except Exception as problem:  # shown by the test
             self.problem = problem
+            self.ready.set()
 
     def stored(self, client, location):
         """(paused, date) as ZooKeeper has it; None if it cannot be asked."""
@@ -251,7 +254,8 @@ def parse(text):
 def settle(cluster):
     cluster.servers.heal()
     for node in cluster.nodes:
-        node.wait_address(60)
+        node.request_seconds = 90  # of waiting, from here on
+        node.wait_address()
     cluster.wait_ready(SETTLE_SECONDS)
 
 
@@ -262,13 +266,12 @@ def check_desired_states(cluster, operator):
             expected = operator.expected[location]
             wait_until(lambda: not expected.late or expected.late[-1][0] < time.monotonic(), LATE_SECONDS + 1)
 
-            def fired():
-                paused, date = operator.stored(client, location)
-                return not (paused and date and date < time.time() - 5)
+            def settled():
+                seen = operator.stored(client, location)
+                return None if seen is None or (seen[0] and seen[1] and seen[1] < time.time() - 5) else seen
 
-            wait_until(fired, 20, f"the schedule of {location}")
+            paused, date = wait_until(settled, 60, f"the schedule of {location}")
             operator.check(client, location)
-            paused, date = operator.stored(client, location)
             if not date:
                 cluster.wait_state(location, "paused" if paused else "running", [node.id for node in cluster.nodes], SETTLE_SECONDS)
 
@@ -293,6 +296,7 @@ def check_records(cluster):
 def soaked(tmp_path):
     def adapt(config):
         config["rest"]["port"] = free_port()
+        config["redis"]["ping_interval"] = "500ms"
 
     with serving() as servers:
         settings = {"journal": JOURNAL, "delay_ms": 1, "retry_every": 50}
@@ -313,6 +317,7 @@ def test_random_faults_lose_nothing(soaked, request, capsys):
     faults = Faults(soaked, random.Random(seed))
     operator = Operator(soaked, faults, random.Random(seed + 1))
     operator.start()
+    operator.ready.wait(60)
     try:
         faults.run(count)
     finally:

@@ -3,12 +3,13 @@ import time
 import urllib.parse
 
 import pytest
+from kazoo.exceptions import NoNodeError
 
 from cluster import SESSION_SECONDS
 from daemon import wait_until
 
 KEYS = 12
-GIVEN_UP_SECONDS = SESSION_SECONDS + 10  # with what a busy machine needs on top
+GIVEN_UP_SECONDS = SESSION_SECONDS + 30  # with what a busy machine needs on top
 ALL = ["node-1", "node-2", "node-3"]
 
 
@@ -36,11 +37,21 @@ def produce_until_all_work(cluster):
 
 def test_three_nodes_share_the_partitions_of_a_location(cluster):
     sent = produce_until_all_work(cluster)
-    cluster.wait_done("left", range(sent))
-    owners = {}
-    for line in cluster.lines():
-        owners.setdefault((line.location, line.partition), []).append(line.node)
-    assert {len(set(nodes[-5:])) for nodes in owners.values()} == {1}, "a partition has one owner at a time"
+
+    def each_has_one_owner():
+        """Of the next records; those of a round in which partitions still move have two."""
+        nonlocal sent
+        first, sent = sent, sent + 120
+        cluster.produce(records(first, 120))
+        owners = {}
+        for location in cluster.locations:
+            cluster.wait_done(location, range(sent))
+        for line in cluster.lines():
+            if int(line.value) >= first:
+                owners.setdefault((line.location, line.partition), set()).add(line.node)
+        return {len(nodes) for nodes in owners.values()} == {1}
+
+    wait_until(each_has_one_owner, 90, "one owner for each partition")
     cluster.check_order()
 
 
@@ -62,7 +73,8 @@ def test_a_pause_reaches_all_nodes_and_nothing_is_delivered_until_the_resume(clu
 
 
 def test_waiting_names_the_nodes_that_still_work_and_ends_when_they_are_done(make_cluster):
-    cluster = make_cluster(settings={"delay_ms": 3000}).start()
+    cluster = make_cluster(settings={"delay_ms": 10_000}).start()
+    cluster.wait_state("left", "running", ALL)
     cluster.produce(records(0, KEYS))
     busy = lambda: [each["node"] for each in cluster.nodes[0].location("probe", "left")["nodes"] if each["inFlight"] > 0]  # noqa: E731
     wait_until(busy, what="records in flight")
@@ -95,7 +107,7 @@ def test_a_killed_node_is_no_vote_after_the_session_timeout(cluster):
     cluster.wait_state("left", "running", ALL)
     cluster.nodes[2].kill()
     cluster.wait_state("left", "running", ALL[:2], timeout=GIVEN_UP_SECONDS)
-    cluster.pause("left", query="?wait=5s")
+    cluster.pause("left")
     cluster.wait_state("left", "paused", ALL[:2])
     cluster.nodes[2].start()
     cluster.wait_state("left", "paused", ALL)
@@ -146,9 +158,9 @@ def actions(cluster, location):
 
 def test_a_schedule_fires_once_also_when_the_node_that_took_it_is_dead(cluster):
     cluster.pause("left")
-    assert cluster.schedule("left", {"after": "4s"}, node=1).status == 200
+    assert cluster.schedule("left", {"after": "6s"}, node=1).status == 200
     cluster.nodes[1].kill()
-    wait_until(lambda: cluster.nodes[0].get("/_/probe/status/left").json == {"left": "enabled"}, 15, "the resume")
+    wait_until(lambda: cluster.nodes[0].get("/_/probe/status/left").json == {"left": "enabled"}, 60, "the resume")
     cluster.nodes[1].start()
     cluster.wait_state("left", "running", ALL)
     assert actions(cluster, "left") == ["scheduled-resume", "schedule", "pause"]
@@ -156,11 +168,11 @@ def test_a_schedule_fires_once_also_when_the_node_that_took_it_is_dead(cluster):
 
 def test_the_former_date_of_a_schedule_never_fires(cluster):
     cluster.pause("left")
-    assert cluster.schedule("left", {"after": "2s"}, node=0).status == 200
+    assert cluster.schedule("left", {"after": "8s"}, node=0).status == 200
     assert cluster.schedule("left", {"hours": 3}, node=1).status == 200
     cluster.pause("right")
-    assert cluster.schedule("right", {"after": "3s"}, node=2).status == 200
-    wait_until(lambda: cluster.nodes[1].get("/_/probe/status/right").json == {"right": "enabled"}, 15, "the later schedule")
+    assert cluster.schedule("right", {"after": "10s"}, node=2).status == 200
+    wait_until(lambda: cluster.nodes[1].get("/_/probe/status/right").json == {"right": "enabled"}, 60, "the later schedule")
     for node in cluster.nodes:
         assert node.get("/_/probe/status/left").json == {"left": "disabled"}
 
@@ -181,8 +193,11 @@ def holder(cluster):
     with cluster.zookeeper() as client:
         for path in cluster.paths(client):
             if urllib.parse.unquote(path).endswith("populator/probe/journal"):
-                entries = sorted(client.get_children(path), key=lambda name: name.rsplit("-", 1)[1])
-                return client.get(f"{path}/{entries[0]}")[0].decode() if entries else ""
+                try:
+                    entries = sorted(client.get_children(path), key=lambda name: name.rsplit("-", 1)[1])
+                    return client.get(f"{path}/{entries[0]}")[0].decode() if entries else ""
+                except NoNodeError:  # it has just ended
+                    return ""
     return ""
 
 
@@ -190,8 +205,8 @@ def holder(cluster):
 def test_a_populator_moves_to_another_node_and_leaves_no_gap(make_cluster, how):
     cluster = make_cluster(settings={"journal": {"keys": KEYS, "per_poll": 5, "period_ms": 20}}).start()
     for _ in range(2):
-        wait_until(lambda: holder(cluster), 30, "a holder of the lease")
-        first = next(node for node in cluster.nodes if node.id == holder(cluster))
+        held_by = wait_until(lambda: holder(cluster), 30, "a holder of the lease")
+        first = next(node for node in cluster.nodes if node.id == held_by)
         seen = len(cluster.done("left"))
         wait_until(lambda: len(cluster.done("left")) > seen + 50, what="records of the first holder")
         first.kill() if how == "kill" else first.freeze()

@@ -26,7 +26,7 @@ class ZooKeeperLeases : public ::testing::Test {
   void SetUp() override {
     if (zookeeper_server().empty()) GTEST_SKIP() << kNoZooKeeper;
     options_ = zookeeper_options();
-    options_.session_timeout = 2s;
+    options_.session_timeout = 6s;
     gate_ = std::make_unique<FaultGate>(zookeeper_server());
   }
 

@@ -144,6 +144,7 @@ TEST_F(ZooKeeperState, EntriesOfACreatorAreRefusedToOthersWithTheFix) {
 }
 
 TEST_F(ZooKeeperState, ChangesAmongTenThousandChildrenAreHeardForAFewRequests) {
+  options_.operation_timeout = 30s;
   constexpr int kChildren = 10'000;
   const ZooKeeperNode node(options_);
   const ZooKeeperNode other(options_);

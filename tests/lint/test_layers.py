@@ -16,6 +16,12 @@ LAYERS = [
 ]
 RANK = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 
+# The same within plugins that have rooms; what stands beside the rooms wires them, and may include all.
+PLUGIN_LAYERS = {
+    "common": [{"text"}, {"http"}, {"s3"}],
+    "crr": [{"model"}, {"files", "work"}, {"store"}, {"replication"}, {"journal"}, {"routes"}],
+}
+
 # One vendor, one home; Asio serves the two that move bytes themselves.
 VENDORS = {
     r"hiredis/": "core/adapters/redis",
@@ -65,6 +71,21 @@ def test_core_includes_only_lower_layers():
             assert other in RANK, f"{file} includes \"{target}\", which is no folder of core"
             if other != own and RANK[other] >= RANK[own]:
                 wrong.append(f"{file.relative_to(ROOT)} (layer {RANK[own]}) includes {target} (layer {RANK[other]})")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("plugin", PLUGIN_LAYERS)
+def test_plugins_include_only_lower_layers(plugin):
+    rank = {folder: at for at, layer in enumerate(PLUGIN_LAYERS[plugin]) for folder in layer}
+    home = ROOT / "plugins" / plugin
+    assert {folder.name for folder in home.iterdir() if folder.is_dir()} == rank.keys()
+    wrong = []
+    for own in rank:
+        for file in sources(f"plugins/{plugin}/{own}"):
+            for ours, target in includes(file):
+                other = target.split("/")[0]
+                if ours and (home / target).exists() and other != own and rank.get(other, len(rank)) >= rank[own]:
+                    wrong.append(f"{file.relative_to(ROOT)} includes {target}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -99,11 +99,11 @@ class Daemon:
         with self.log_path.open("ab") as log:
             self.process = start([FERMATA, "serve", "--config", config], stdout=log, stderr=log, env={**os.environ, **self.env})
 
-    def start(self, timeout=30):
+    def start(self, timeout=90):
         self.launch()
         return self.wait_ready(timeout)
 
-    def wait_address(self, timeout=30):
+    def wait_address(self, timeout=90):
         """Until it serves, ready or not."""
         file = self.workspace.data / "rest.address"
 
@@ -114,7 +114,7 @@ class Daemon:
         self.address = wait_until(serves, timeout, "an address")
         return self
 
-    def wait_ready(self, timeout=30):
+    def wait_ready(self, timeout=90):
         self.wait_address(timeout)
 
         def ready():
@@ -135,9 +135,9 @@ class Daemon:
         if self.process and self.process.poll() is None:
             self.process.kill()
         if self.process:
-            self.process.wait(10)
+            self.process.wait(60)
 
-    def terminate(self, timeout=15):
+    def terminate(self, timeout=60):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
 

@@ -12,8 +12,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FERMATA_BUILD", ROOT / "build/release"))
 
-READY_SECONDS = 40.0
-STOP_SECONDS = 10.0
+READY_SECONDS = 180.0
+STOP_SECONDS = 30.0
 
 # The kernel kills a child with the *thread* that started it, so all are started by one that lives until the interpreter ends.
 _starter = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
@@ -46,7 +46,7 @@ def temporary_folder(name):
     return tempfile.TemporaryDirectory(prefix=f"fermata-{name}-", ignore_cleanup_errors=True)
 
 
-def wait_until(condition, timeout=20.0, what="the condition", pause=0.02):
+def wait_until(condition, timeout=60.0, what="the condition", pause=0.02):
     """Polls until `condition()` is true; its last value is returned. Fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:

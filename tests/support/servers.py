@@ -1,10 +1,12 @@
 """Real servers for tests: Redis, ZooKeeper and Kafka as children of this process, on private ports and in folders of their own.
 
-usage: servers.py run [--kafka-old] [--report FILE] -- COMMAND...
+usage: servers.py run [--kafka-old] [--s3] [--report FILE] -- COMMAND...
 Runs COMMAND with FERMATA_TEST_REDIS, FERMATA_TEST_ZOOKEEPER and FERMATA_TEST_KAFKA (host:port each) in its environment, then ends
 what it started and returns COMMAND's code. A broker that FERMATA_TEST_KAFKA already names is used as it is. FERMATA_TEST_KAFKA_GATED
 and FERMATA_TEST_KAFKA_GATE name the gated listener: a fault gate that listens at GATE and relays to GATED sees all that its clients
-send. FILE gets a line for each server: which version ran, or why there is none."""
+send. --s3: FERMATA_TEST_MINIO and FERMATA_TEST_VERSITYGW, too (http://access:secret@host:port), each where it can be had or is given;
+FERMATA_TEST_SWIFT where one of them cannot.
+FILE gets a line for each server: which version ran, or why there is none."""
 import argparse
 import os
 import pathlib
@@ -15,6 +17,7 @@ import sys
 
 from kafka_broker import Kafka, OldKafka, Unavailable
 from process import READY_SECONDS, Server, exchange, free_port, wait_until
+from s3_servers import MinioServer, SwiftServer, VersityServer
 
 ZOOKEEPER_JAR = "/usr/share/java/zookeeper.jar"
 
@@ -35,7 +38,7 @@ class Redis(Server):
         return f"127.0.0.1:{self.port}"
 
     def command(self):
-        lines = [f"port {self.port}", "bind 127.0.0.1", f"unixsocket {self.socket}", f"dir {self.folder}", 'save ""', "appendonly yes", "appendfsync always"]
+        lines = [f"port {self.port}", "bind 127.0.0.1", f"unixsocket {self.socket}", f"dir {self.folder}", 'save ""', "appendonly yes", "appendfsync no"]  # what it wrote outlives a kill -9
         if self.password:
             lines.append(f"requirepass {self.password}")
         lines += self.users
@@ -135,7 +138,7 @@ class ZooKeeper(Server):
         config = self.folder / "zoo.cfg"
         config.write_text("\n".join(lines) + "\n")
         main = "quorum.QuorumPeerMain" if self.number else "ZooKeeperServerMain"
-        return ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", ZOOKEEPER_JAR,
+        return ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no", "-cp", ZOOKEEPER_JAR,
                 f"org.apache.zookeeper.server.{main}", config]
 
     def say(self, word):
@@ -180,8 +183,31 @@ def choose_kafka(old, zookeeper):
         return str(reason)
 
 
-def environment(redis, zookeeper, kafka):
-    values = {"FERMATA_TEST_REDIS": redis.address, "FERMATA_TEST_ZOOKEEPER": zookeeper.address}
+S3_SERVERS = {"FERMATA_TEST_MINIO": MinioServer, "FERMATA_TEST_VERSITYGW": VersityServer}
+
+
+def choose_s3():
+    """@return {variable: server} of those that can be had and are not given, and what to report of the others."""
+    servers, others = {}, []
+    for variable, kind in S3_SERVERS.items():
+        if variable in os.environ:
+            others.append(f"{kind.name} (given)")
+            continue
+        try:
+            servers[variable] = kind()
+        except Unavailable as reason:
+            others.append(f"no {kind.name}, so what needs it was skipped: {reason}")
+    if len(servers) + len(os.environ.keys() & S3_SERVERS.keys()) < len(S3_SERVERS):
+        try:
+            servers["FERMATA_TEST_SWIFT"] = SwiftServer()  # for what little it can tell
+        except Unavailable as reason:
+            others.append(f"no Swift in their place: {reason}")
+    return servers, others
+
+
+def environment(redis, zookeeper, kafka, s3):
+    values = {variable: server.test_url for variable, server in s3.items()}
+    values |= {"FERMATA_TEST_REDIS": redis.address, "FERMATA_TEST_ZOOKEEPER": zookeeper.address}
     if kafka:
         values["FERMATA_TEST_KAFKA"] = kafka.address
     if isinstance(kafka, Kafka):
@@ -216,14 +242,20 @@ def run(arguments):
             servers.append(kafka)
             kafka.launch()
         redis.launch()
+        s3, others = choose_s3() if arguments.s3 else ({}, [])
+        for server in s3.values():
+            servers.append(server)
+            server.launch()
         for server in servers:
             server.wait_ready()
-        lines = [server.describe() for server in servers] + ([f"no Kafka, so what needs one was skipped: {reason}"] if reason else [])
+        if reason:
+            others.append(f"no Kafka, so what needs one was skipped: {reason}")
+        lines = [server.describe() for server in servers] + others
         for line in lines:
             print(f"server: {line}", flush=True)
         if arguments.report:
             pathlib.Path(arguments.report).write_text("\n".join(lines) + "\n")
-        return run_command(arguments.command, environment(redis, zookeeper, None if reason else kafka))
+        return run_command(arguments.command, environment(redis, zookeeper, None if reason else kafka, s3))
     finally:
         for server in servers:
             server.close()
@@ -234,6 +266,7 @@ def main():
     verbs = parser.add_subparsers(required=True)
     verb = verbs.add_parser("run")
     verb.add_argument("--kafka-old", action="store_true", help=f"Kafka {OldKafka.version} instead of {Kafka.version}")
+    verb.add_argument("--s3", action="store_true", help="S3 servers, too")
     verb.add_argument("--report", help="file that gets a line for each server")
     verb.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
