@@ -1,6 +1,7 @@
 #include "adapters/kafka/kafka.hpp"
 #include "base/random.hpp"
 #include "contract/contract.hpp"
+#include "contract/eventually.hpp"
 
 #include <cstdlib>
 #include <memory>
@@ -32,6 +33,7 @@ class KafkaProvider final : public Provider<Queue> {
     auto opened = kafka::Backend::open(options_, clock_, log_);
     if (!opened) throw std::runtime_error(opened.status().text());
     backend_ = std::move(*opened);
+    if (!eventually([this] { return backend_->queue().health().ok; })) throw std::runtime_error(backend_->queue().health().reason);
   }
 
   SystemClock clock_;

@@ -3,6 +3,7 @@
 #include "contract/contract.hpp"
 #include "contract/eventually.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
@@ -20,6 +21,7 @@ class RedisProvider final : public Provider<Port> {
   RedisProvider() {
     options_.servers = {server()};
     options_.channel_prefix = options_.key_prefix = "fermata-test-" + random_hex(8) + ":";
+    options_.operation_timeout = std::chrono::seconds(30);
     open();
   }
   Port& port() override { return ((*backend_).*get)(); }

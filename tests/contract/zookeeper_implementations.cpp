@@ -1,6 +1,7 @@
 #include "contract/contract.hpp"
 #include "integration/zookeeper_fixture.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -20,7 +21,13 @@ class ZooKeeperProvider final : public Provider<Port> {
   }
 
  private:
-  const Backend::Options options_ = zookeeper_options();
+  static Backend::Options patient_options() {
+    auto options = zookeeper_options();
+    options.operation_timeout = std::chrono::seconds(30);
+    return options;
+  }
+
+  const Backend::Options options_ = patient_options();
   std::optional<ZooKeeperNode> backend_;
 };
 

@@ -26,11 +26,11 @@ trap finish EXIT
 step() { printf '\n* %s\n' "$*"; }
 run() { echo "  \$ $*"; "$@" | sed 's/^/    /'; }
 
-# eventually WHAT COMMAND...: tries for up to 20 s.
+# eventually WHAT COMMAND...: tries for up to 60 s.
 eventually() {
   local what=$1
   shift
-  for _ in $(seq 200); do
+  for _ in $(seq 600); do
     if "$@" >/dev/null 2>&1; then
       echo "  ok: $what"
       return 0

@@ -127,7 +127,7 @@ def act(daemon, workspace, rng, held):
     action = rng.choice(["pause", "pause", "resume", "kill", "wait"])
     location = rng.choice(list(workspace.targets))
     if action == "pause" and location not in held:
-        answer = daemon.post(f"/api/v1/services/crr/locations/{location}/pause?wait=30s")
+        answer = daemon.post(f"/api/v1/services/crr/locations/{location}/pause?wait=60s")
         assert answer.status == 200 and answer.json["converged"], answer.text
         held[location] = fingerprint(workspace.targets[location])
     elif action == "resume" and location in held:

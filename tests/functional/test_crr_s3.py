@@ -217,14 +217,14 @@ def test_a_paused_location_holds_over_a_restart_and_then_catches_up(to_paris, so
     daemon = to_paris(bucket)
     put(source, bucket, "before")
     wait_until(lambda: there(paris, bucket) == {"before": 1}, SECONDS)
-    daemon.cli("pause", "crr", "paris", "--wait", "30s")
+    daemon.cli("pause", "crr", "paris", "--wait", "60s")
     for number in range(30):
         put(source, bucket, f"held-{number % 10}", str(number))
     wait_until(lambda: sum(node["lag"] for node in daemon.location("crr", "paris")["nodes"]) >= 30, SECONDS, "the records waiting")
     daemon.restart()
     wait_until(lambda: sum(node["lag"] for node in daemon.location("crr", "paris")["nodes"]) >= 30, SECONDS, "the records still waiting")
     assert there(paris, bucket) == {"before": 1}
-    daemon.cli("resume", "crr", "paris", "--wait", "30s")
+    daemon.cli("resume", "crr", "paris", "--wait", "60s")
     wait_until(lambda: sum(there(paris, bucket).values()) == 31, SECONDS)
     assert differing_histories(source.client(), paris.client(), bucket) == []
 
@@ -393,8 +393,8 @@ def test_many_files_go_to_a_store_over_pauses_and_kills(replicate, paris, tmp_pa
             case "kill":
                 daemon.restart()
             case "pause" | "resume" as verb:
-                daemon.cli(verb, "crr", "paris", "--wait", "30s")
-    daemon.cli("resume", "crr", "paris", "--wait", "30s")
+                daemon.cli(verb, "crr", "paris", "--wait", "60s")
+    daemon.cli("resume", "crr", "paris", "--wait", "60s")
     files = sorted(str(path.relative_to(root / bucket)) for path in (root / bucket).rglob("*") if path.is_file())
     wait_until(lambda: current_keys(paris.client(), bucket) == files, SECONDS, "the same keys")
     wait_until(lambda: not rclone_check(root / bucket, paris, bucket), SECONDS, lambda: rclone_check(root / bucket, paris, bucket))

@@ -45,5 +45,5 @@ def test_an_example_is_valid(example, workspace):
 def test_an_example_starts_while_its_stores_are_away_and_says_so(example, workspace):
     load(example, workspace)
     with Daemon(workspace, environment(workspace)) as daemon:
-        wait_until(lambda: NOBODY in daemon.get("/api/v1/services/crr/locations/paris").text, 30, "a degraded location")
+        wait_until(lambda: NOBODY in daemon.get("/api/v1/services/crr/locations/paris").text, 60, "a degraded location")
         assert "not-a-key" not in daemon.log()

@@ -7,6 +7,7 @@ import yaml
 
 from bucketd_server import BucketdServer, difference, mirrored
 from daemon import PLUGINS, ROOT, Daemon, wait_until
+from process import settled
 
 
 @pytest.fixture
@@ -50,11 +51,11 @@ def test_50000_changes_arrive_under_pause_resume_and_kill(ring, bucketd, store, 
         bucketd.change(5_000)
         deed = rng.choice(["pause", "kill", "both", "none"])
         if deed in ("pause", "both"):
-            ring.cli("pause", "ingestion", "ring", "--wait", "30s")
+            ring.cli("pause", "ingestion", "ring", "--wait", "60s")
         if deed in ("kill", "both"):
             ring.restart()
         if deed in ("pause", "both"):
-            ring.cli("resume", "ingestion", "ring", "--wait", "30s")
+            ring.cli("resume", "ingestion", "ring", "--wait", "60s")
     wait_equal(bucketd, store)
     ring.restart()
     bucketd.change(100)
@@ -71,8 +72,8 @@ def test_faults_of_the_source_lose_and_double_nothing(ring, bucketd, store):
 def test_a_paused_location_asks_the_source_for_nothing(ring, bucketd, store):
     bucketd.change(100)
     wait_equal(bucketd, store)
-    ring.cli("pause", "ingestion", "ring", "--wait", "30s")
-    before, asked = mirrored(store), bucketd.requests()
+    ring.cli("pause", "ingestion", "ring", "--wait", "60s")
+    before, asked = mirrored(store), settled(bucketd.requests)
     bucketd.change(100)
     ring.restart()  # also after it
     wait_until(lambda: ring.get("/readyz").status == 200)
@@ -104,7 +105,7 @@ def test_an_unreachable_source_is_shown_and_comes_back(ring, bucketd, store):
 def test_a_pruned_log_is_shown(ring, bucketd, store):
     bucketd.change(50)
     wait_equal(bucketd, store)
-    ring.cli("pause", "ingestion", "ring", "--wait", "30s")
+    ring.cli("pause", "ingestion", "ring", "--wait", "60s")
     position = bucketd.change(50)
     bucketd.ask("POST", "/control/prune", {"first": position - 9})
     ring.cli("resume", "ingestion", "ring")

@@ -1,5 +1,6 @@
 """10,000 locations in one configuration."""
 import json
+import os
 import time
 
 from daemon import Daemon, wait_until
@@ -20,10 +21,10 @@ def test_ten_thousand_locations_start_answer_and_pause(workspace):
     workspace.config["extensions"] = [{"name": "hello", "settings": {"greeting": "hi"}, "locations": [{"name": name} for name in names]}]
     with Daemon(workspace, start=False) as daemon:
         began = time.monotonic()
-        daemon.start(timeout=60)
-        wait_until(lambda: daemon.location("hello", names[-1])["state"] == "running", 30)
+        daemon.start()
+        wait_until(lambda: daemon.location("hello", names[-1])["state"] == "running", 90)
         print(f"start to ready with {LOCATIONS} locations: {time.monotonic() - began:.2f} s")
-        assert threads(daemon.process.pid) < 40
+        assert threads(daemon.process.pid) < 40 + os.cpu_count()
 
         took = []
         for _ in range(200):
@@ -35,11 +36,11 @@ def test_ten_thousand_locations_start_answer_and_pause(workspace):
         print(f"status of {LOCATIONS} locations: p50 {percentile(took, 0.5) * 1e3:.1f} ms, p99 {percentile(took, 0.99) * 1e3:.1f} ms")
 
         began = time.monotonic()
-        answer = daemon.post("/api/v1/services/hello/locations/all/pause?wait=30s")
+        answer = daemon.post("/api/v1/services/hello/locations/all/pause?wait=60s")
         assert answer.status == 200 and answer.json["converged"] is True, answer.text[:300]
         print(f"pause all: {time.monotonic() - began:.2f} s")
         assert set(daemon.get("/_/hello/status").json.values()) == {"disabled"}
-        assert threads(daemon.process.pid) < 40
+        assert threads(daemon.process.pid) < 40 + os.cpu_count()
 
         daemon.restart()
         assert set(daemon.get("/_/hello/status").json.values()) == {"disabled"}

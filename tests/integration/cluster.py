@@ -49,18 +49,13 @@ class Servers:
 
     def __enter__(self):
         try:
+            self.open_gates()  # first, so that nobody else takes their ports
             for server in self.all():
                 server.launch()
                 if isinstance(self.kafka, OldKafka):
                     server.wait_ready()  # it gives up without ZooKeeper
             for server in self.all():
                 server.wait_ready()
-            for node in range(self.nodes):
-                self.gates[node, "redis"] = Gates([FaultGate(self.redis.address)])
-                self.gates[node, "zookeeper"] = Gates([FaultGate(self.zookeeper.address)])
-                self.gates[node, "kafka"] = Gates(
-                    FaultGate(f"127.0.0.1:{broker.gated_ports[node]}", broker.gate_ports[node]) for broker in self.kafka.brokers
-                )
         except BaseException:
             self.__exit__()
             raise
@@ -71,6 +66,14 @@ class Servers:
             gates.close()
         for server in self.all():
             server.close()
+
+    def open_gates(self):
+        for node in range(self.nodes):
+            self.gates[node, "redis"] = Gates([FaultGate(self.redis.address)])
+            self.gates[node, "zookeeper"] = Gates([FaultGate(self.zookeeper.address)])
+            self.gates[node, "kafka"] = Gates(
+                FaultGate(f"127.0.0.1:{broker.gated_ports[node]}", broker.gate_ports[node]) for broker in self.kafka.brokers
+            )
 
     def all(self):
         return [self.redis, self.zookeeper, self.kafka]
@@ -185,6 +188,9 @@ class Cluster:
             node.launch()
         for node in self.nodes:
             node.wait_ready()
+        ids = [node.id for node in self.nodes]
+        in_view = lambda node: [each["id"] for each in node.get("/api/v1/nodes").json["nodes"]]  # noqa: E731
+        wait_until(lambda: all(in_view(node) == ids for node in self.nodes), what="nodes that see each other")
         return self
 
     def wait_ready(self, timeout=60):
@@ -203,12 +209,12 @@ class Cluster:
     def change(self, verb, location, node=0, query="", body=None):
         return self.nodes[node].post(f"/api/v1/services/probe/locations/{location}/{verb}{query}", body)
 
-    def pause(self, location, node=0, query="?wait=30s"):
+    def pause(self, location, node=0, query="?wait=60s"):
         answer = steer(lambda: self.change("pause", location, node, query))
         assert answer.status == 200 and (not query or answer.json["converged"]), answer.text
         return answer
 
-    def resume(self, location, node=0, query="?wait=30s"):
+    def resume(self, location, node=0, query="?wait=60s"):
         answer = steer(lambda: self.change("resume", location, node, query))
         assert answer.status == 200 and (not query or answer.json["converged"]), answer.text
         return answer
@@ -224,7 +230,7 @@ class Cluster:
             shown[node.id] = (view["state"], {each["node"]: each["state"] for each in view["nodes"]})
         return shown
 
-    def wait_state(self, location, state, nodes, timeout=30):
+    def wait_state(self, location, state, nodes, timeout=90):
         """Until every live node says that exactly `nodes` (ids) are in `state`, and so is the location."""
         expected = (state, {node: state for node in nodes})
         last = {}
@@ -336,6 +342,7 @@ class Cluster:
         """Sends (key, value) pairs with kcat, straight to the broker."""
         text = "".join(f"{key}:{value}\n" for key, value in records)
         subprocess.run(
-            ["kcat", "-P", "-b", self.servers.kafka.address, "-t", self.topic, "-K:", "-X", "partitioner=murmur2_random", "-X", "acks=all"],
+            ["kcat", "-P", "-b", self.servers.kafka.address, "-t", self.topic, "-K:", "-X", "partitioner=murmur2_random", "-X", "acks=all",
+             "-X", "enable.idempotence=true", "-X", "allow.auto.create.topics=false"],
             input=text, text=True, check=True, timeout=60, capture_output=True,
         )

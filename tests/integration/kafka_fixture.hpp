@@ -104,7 +104,7 @@ class KafkaTest : public ::testing::Test {
     options.node_id = node_id;
     options.topic_prefix = prefix_;
     options.commit_interval = std::chrono::milliseconds(200);
-    options.session_timeout = std::chrono::milliseconds(6'000);
+    options.session_timeout = std::chrono::seconds(30);
     return options;
   }
   std::unique_ptr<kafka::Backend> open(kafka::Backend::Options options) {
@@ -123,7 +123,11 @@ class KafkaTest : public ::testing::Test {
       records.push_back({topic, "k" + std::to_string(i % 10), std::move(value)});
     }
     Calls<Status> produced;
-    const Status taken = queue.produce(std::move(records), [&](Status status) { produced.add(std::move(status)); });
+    Status taken;
+    ASSERT_TRUE(eventually([&] {  // a backend that was just opened may not have reached its broker yet
+      taken = queue.produce(records, [&](Status status) { produced.add(std::move(status)); });
+      return taken.is_ok() || !taken.retryable();
+    })) << taken.text();
     ASSERT_TRUE(taken) << taken.text();
     ASSERT_TRUE(produced.reach(1));
     ASSERT_TRUE(produced.all().front()) << produced.all().front().text();

@@ -163,6 +163,7 @@ TEST_F(KafkaOffsets, OfRecordsThatAreGoneAreToldAndTheFirstThatIsThereComesNext)
   auto records = reader->read(100);
   records.resize(10);
   reader->commit(records);
+  ASSERT_TRUE(eventually([&] { return reader->consumer().lag() == 90; }));
   reader.reset();
   delete_records(server(), prefix_ + "t", 50);
   reader = std::make_unique<KafkaReader>(queue, "t", "g");

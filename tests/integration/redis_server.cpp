@@ -96,7 +96,7 @@ RedisServer RedisServer::sentinel(const RedisServer& master, const std::string& 
   const std::string file = directory + "/sentinel.conf";
   std::ofstream(file) << "port " << port << "\nbind 127.0.0.1\ndir " << directory << "\nlogfile log\nrequirepass " << password
                       << "\nsentinel monitor main 127.0.0.1 " << master.port() << " 1\nsentinel down-after-milliseconds main 2000"
-                      << "\nsentinel failover-timeout main 2000\n";
+                      << "\nsentinel failover-timeout main 5000\n";
   return RedisServer(directory, port, {"redis-server", file, "--sentinel"});
 }
 
@@ -127,8 +127,12 @@ void RedisServer::start() {
 bool RedisServer::answers() const {
   const Context context = connect(port_);
   if (!context || context->err != 0) return false;
-  const std::string answer = ask(*context, {"PING"});
-  return answer == "PONG" || answer.starts_with("NOAUTH");
+  try {
+    const std::string answer = ask(*context, {"PING"});
+    return answer == "PONG" || answer.starts_with("NOAUTH");
+  } catch (const std::runtime_error&) {
+    return false;
+  }
 }
 
 void RedisServer::wait_for_end(int signal) {

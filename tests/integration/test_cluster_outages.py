@@ -33,12 +33,13 @@ def lose(gates, how):
 @pytest.mark.parametrize("server", ["zookeeper", "redis"])
 def test_without_state_or_hints_records_flow_changes_are_refused_and_all_heals(cluster, server, how):
     cluster.pause("right")
+    cluster.wait_state("right", "paused", ALL)
     paused_at = time.time_ns()
     cluster.produce(records(0, 60))
     cluster.wait_done("left", range(60))
     lose(cluster.servers.gates_of(server), how)
     for node in cluster.nodes:
-        wait_until(lambda node=node: red(node, server), 20, f"{node.id} names what it lost")
+        wait_until(lambda node=node: red(node, server), 60, f"{node.id} names what it lost")
     lost = time.monotonic()
     cluster.produce(records(60, 60))
     cluster.wait_done("left", range(120))
@@ -68,11 +69,12 @@ def test_without_brokers_pause_and_resume_work_and_all_heals(cluster, how):
     cluster.wait_done("left", range(60))
     lose(cluster.servers.gates_of("kafka"), how)
     for node in cluster.nodes:
-        wait_until(lambda node=node: red(node, "kafka"), 30, f"{node.id} names what it lost")
+        wait_until(lambda node=node: red(node, "kafka"), 60, f"{node.id} names what it lost")
     cluster.pause("left", node=0)
     cluster.wait_state("left", "paused", ALL)
     cluster.resume("left", node=1)
     cluster.pause("right", node=2)
+    cluster.wait_state("right", "paused", ALL)
     paused_at = time.time_ns()
     cluster.produce(records(60, 60))
     cluster.servers.gates_of("kafka").passing()
@@ -120,6 +122,7 @@ def test_a_node_that_redis_does_not_reach_obeys_all_the_same(cluster):
 def test_a_node_that_nothing_reaches_holds_the_last_known_state_and_catches_up(cluster):
     alone = cluster.nodes[2]
     cluster.pause("left")
+    cluster.wait_state("left", "paused", ALL)
     paused_at = time.time_ns()
     alone.gates("redis").half_open()
     alone.gates("zookeeper").half_open()
@@ -185,7 +188,7 @@ def test_servers_may_come_after_the_nodes(cluster):
         node.launch()
         node.wait_address()
     for server in NAMES:
-        wait_until(lambda server=server: all(red(node, server) for node in cluster.nodes), 30, f"{server} missed")
+        wait_until(lambda server=server: all(red(node, server) for node in cluster.nodes), 60, f"{server} missed")
     for server in NAMES:
         cluster.servers.gates_of(server).passing()
     cluster.wait_ready()
@@ -219,6 +222,7 @@ def test_rebalances_while_pausing_deliver_nothing_of_what_is_paused(make_cluster
         moving = cluster.nodes[rng.randrange(1, 3)]
         moving.terminate() if rng.random() < 0.5 else moving.kill()
         cluster.pause("left", node=0)
+        cluster.wait_state("left", "paused", [node for node in ALL if node != moving.id])
         paused_at = time.time_ns()
         moving.start()
         reached = len(cluster.done("right"))

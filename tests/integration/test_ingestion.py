@@ -2,8 +2,9 @@
 import pytest
 
 from bucketd_server import BucketdServer, difference, mirrored
-from cluster import Cluster
+from cluster import Cluster, steer
 from daemon import wait_until
+from process import settled
 
 STORE_NODE = "node-1"
 
@@ -55,7 +56,12 @@ def reader(cluster):
                 return node
         return None
 
-    return wait_until(found, 40, "a node that reads the log", pause=0.2)
+    return wait_until(found, 90, "a node that reads the log", pause=0.2)
+
+
+def change(node, verb):
+    answer = steer(lambda: node.post(f"/api/v1/services/ingestion/locations/ring/{verb}?wait=60s"))
+    assert answer.status == 200 and answer.json["converged"], answer.text
 
 
 def test_the_log_goes_on_elsewhere_when_the_node_that_reads_it_dies(ring, bucketd, store):
@@ -66,7 +72,7 @@ def test_the_log_goes_on_elsewhere_when_the_node_that_reads_it_dies(ring, bucket
         bucketd.change(2_000)
         node.kill()
         if node.id != STORE_NODE:
-            wait_until(lambda: reader(ring) is not node, 30, "another node reading")
+            wait_until(lambda: reader(ring) is not node, 90, "another node reading")
         bucketd.change(500)
         node.start()
         wait_equal(bucketd, store)
@@ -75,11 +81,11 @@ def test_the_log_goes_on_elsewhere_when_the_node_that_reads_it_dies(ring, bucket
 def test_a_pause_at_any_node_stops_fetching_on_all(ring, bucketd, store):
     bucketd.change(500)
     wait_equal(bucketd, store)
-    ring.nodes[2].cli("pause", "ingestion", "ring", "--wait", "30s")
-    asked = bucketd.requests()
+    change(ring.nodes[2], "pause")
+    asked = settled(bucketd.requests)
     bucketd.change(500)
     assert bucketd.requests() == asked
-    ring.nodes[1].cli("resume", "ingestion", "ring", "--wait", "30s")
+    change(ring.nodes[1], "resume")
     wait_equal(bucketd, store)
 
 
@@ -91,6 +97,6 @@ def test_a_second_store_is_refused(ring, bucketd, store, tmp_path):
     second.kill()
     second.launch()
     second.wait_address()
-    wait_until(lambda: "another node of the cluster has the store already" in second.log(), 40, "the refusal")
+    wait_until(lambda: "another node of the cluster has the store already" in second.log(), 90, "the refusal")
     bucketd.change(500)
     wait_equal(bucketd, store)

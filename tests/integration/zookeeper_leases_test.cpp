@@ -82,6 +82,7 @@ TEST_F(ZooKeeperLeases, PassToTheNextNodeWhenTheHolderEnds) {
 }
 
 TEST_F(ZooKeeperLeases, AreLostByAHolderThatIsCutOffBeforeAnotherIsGrantedThem) {
+  options_.session_timeout = 20s;
   const auto first = gated("n1");
   const auto second = direct("n2");
   const auto cut_off = campaign(*first, "n1");
@@ -117,7 +118,7 @@ TEST_F(ZooKeeperLeases, GoAndComeBackWithAGreaterTokenWhenNobodyElseWantsThem) {
 }
 
 TEST_F(ZooKeeperLeases, StayThroughAShortLossOfTheConnection) {
-  options_.session_timeout = 10s;
+  options_.session_timeout = 30s;
   const auto node = gated("n1");
   ASSERT_TRUE(write_one((*node)->state(), probe()));
   const auto session = session_of_probe();

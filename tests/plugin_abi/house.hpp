@@ -49,9 +49,9 @@ class FakeRoutes final : public HttpRoutes {
   std::map<std::string, std::map<std::string, Handler>> routes_;
 };
 
-/// Waits for a condition, at most 20 s. @return whether it came true.
+/// Waits for a condition, at most 60 s. @return whether it came true.
 inline bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::yield();

@@ -77,7 +77,7 @@ class Daemon:
         self.process = None
         self.log_path = workspace.folder / "daemon.log"
         self.address = None
-        self.request_seconds = 40
+        self.request_seconds = 120
         if start:
             self.start()
 
@@ -163,7 +163,7 @@ class Daemon:
 
     def cli(self, *arguments, expect=0):
         result = subprocess.run(
-            [FERMATA, *arguments], capture_output=True, text=True, timeout=60, env={**os.environ, "FERMATA_URL": self.address or "", **self.env}
+            [FERMATA, *arguments], capture_output=True, text=True, timeout=150, env={**os.environ, "FERMATA_URL": self.address or "", **self.env}
         )
         assert expect is None or result.returncode == expect, f"fermata {' '.join(arguments)}: {result.returncode}\n{result.stdout}{result.stderr}"
         return result

@@ -123,6 +123,7 @@ class FaultGate::Relay {
       const auto [error] = co_await acceptor_.async_accept(pair->client, kNoThrow);
       if (error == asio::error::operation_aborted) co_return;
       if (error) continue;
+      if (!acceptor_.is_open()) co_return;  // it was cut after this one had come
       pairs_.insert(pair);
       asio::co_spawn(io_, connect(pair), asio::detached);
     }

@@ -207,6 +207,7 @@ class Kafka:
                 "listener.security.protocol.map": broker.protocols("CONTROLLER"),
                 "broker.session.timeout.ms": 2000,
                 "broker.heartbeat.interval.ms": 500,
+                "initial.broker.registration.timeout.ms": 600_000,  # else it ends when the others take a minute to start
                 "offsets.topic.replication.factor": copies,
                 "transaction.state.log.replication.factor": copies,
                 "transaction.state.log.min.isr": min(copies, 2),
@@ -263,7 +264,8 @@ class OldKafka(Kafka):
         )
         settings = {
             "broker.id": broker.node,
-            "zookeeper.session.timeout.ms": 1000,  # a killed broker can come back only when its session is gone
+            "zookeeper.session.timeout.ms": 4000,  # a killed broker can come back only when its session is gone
+            "zookeeper.connection.timeout.ms": 120_000,  # else it is the session's, which a busy machine exceeds
             "zookeeper.connect": f"{self.zookeeper_address}/kafka-{uuid.uuid4().hex[:8]}",
             "offsets.topic.replication.factor": 1,
             "transaction.state.log.replication.factor": 1,

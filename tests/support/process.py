@@ -1,5 +1,6 @@
 """Child processes of the tests: free ports, readiness with a deadline, kill -9 and SIGSTOP, and an end that comes with the parent's."""
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import random
@@ -41,9 +42,28 @@ def free_port():
         return port
 
 
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
+        return True
+    return False
+
+
 def temporary_folder(name):
     """Removed by cleanup(), or when the interpreter ends."""
     return tempfile.TemporaryDirectory(prefix=f"fermata-{name}-", ignore_cleanup_errors=True)
+
+
+def settled(look, pause=1.0, timeout=60.0):
+    """What `look()` gives, as soon as it gives the same twice, `pause` seconds apart."""
+    former = [look()]
+
+    def still():
+        before, former[0] = former[0], look()
+        return before == former[0]
+
+    time.sleep(pause)
+    wait_until(still, timeout, "coming to rest", pause)
+    return former[0]
 
 
 def wait_until(condition, timeout=60.0, what="the condition", pause=0.02):

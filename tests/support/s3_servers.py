@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from kafka_broker import Unavailable, cache_folder
-from process import Server, free_port, start
+from process import Server, free_port, listens, start
 
 MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 MC = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9"
@@ -225,8 +225,8 @@ class SwiftServer(S3Server):
         for each in (self.etc, devices / "d"):
             each.mkdir(parents=True, exist_ok=True)
         (self.etc / "swift.conf").write_text("[swift-hash]\nswift_hash_path_prefix = fermata\n[storage-policy:0]\nname = one\ndefault = yes\n")
-        for kind in self.backends:
-            port = free_port()
+        self.backend_ports = [free_port() for _ in self.backends]
+        for kind, port in zip(self.backends, self.backend_ports):
             for step in ("create 2 1 1", f"add r1z1-127.0.0.1:{port}/d 1", "rebalance"):
                 subprocess.run(["swift-ring-builder", self.etc / f"{kind}.builder", *step.split()], check=True, capture_output=True, timeout=60)
             self.write(kind, port, f"devices = {devices}\nmount_check = false", f"{kind}-server", "")
@@ -253,7 +253,7 @@ class SwiftServer(S3Server):
         return ["sh", "-c", f"trap 'kill 0' TERM; {each} & wait"]
 
     def is_ready(self):
-        return self.answers("/", 404) or self.answers("/", 403)
+        return all(map(listens, [self.cache_port, *self.backend_ports])) and (self.answers("/", 404) or self.answers("/", 403))
 
     def describe(self):
         return "Swift"

@@ -383,8 +383,8 @@ class MemoryWatch(Watch):
 
 
 def wait_until_same(source, target, workload, timeout, pause=0.5):
-    """Until the target has as many versions of each key as the source, the newest of the same kind, and the tags that changed.
-    What they are is compared afterwards: differences()."""
+    """Until the target has the versions of each key that the source has, in their order, and the tags that changed.
+    What they hold is compared afterwards: differences()."""
     last = {}
 
     def shapes(server, bucket):
@@ -398,9 +398,12 @@ def wait_until_same(source, target, workload, timeout, pause=0.5):
             yield from ((bucket, key, got.get(key), wanted.get(key)) for key in wanted.keys() | got.keys() if wanted.get(key) != got.get(key))
         yield from (name for name in workload.retagged if tags(source.client(), *name) != tags(target.client(), *name))
 
+    def differing(bucket):
+        return differing_histories(source.client(), target.client(), bucket, target.name != "versitygw")
+
     def same():
         try:
-            last["missing"] = list(missing())
+            last["missing"] = list(missing()) or [line for bucket in workload.buckets for line in differing(bucket)]
         except (BotoCoreError, ClientError, OSError) as problem:
             last["missing"] = [str(problem)]
         return not last["missing"]

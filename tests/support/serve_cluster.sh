@@ -36,9 +36,9 @@ for i in "${!ports[@]}"; do
   nodes+=($!)
 done
 for i in "${!ports[@]}"; do
-  deadline=$((SECONDS + 60))
+  deadline=$((SECONDS + 180))
   until is_ready "$i"; do
-    [ $SECONDS -lt $deadline ] || { echo "node-$((i + 1)) is not ready after 60 s:" >&2; tail -20 "$dir/node-$((i + 1)).log" >&2; exit 1; }
+    [ $SECONDS -lt $deadline ] || { echo "node-$((i + 1)) is not ready after 180 s:" >&2; tail -20 "$dir/node-$((i + 1)).log" >&2; exit 1; }
     sleep 0.2
   done
 done

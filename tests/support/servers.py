@@ -130,7 +130,7 @@ class ZooKeeper(Server):
     def command(self):
         lines = [
             f"tickTime={self.tick_ms}", f"dataDir={self.folder}", f"clientPort={self.port}", "clientPortAddress=127.0.0.1",
-            "maxClientCnxns=0", "admin.enableServer=false", "4lw.commands.whitelist=*", "initLimit=20", "syncLimit=10",
+            "maxClientCnxns=0", "maxSessionTimeout=60000", "admin.enableServer=false", "4lw.commands.whitelist=*", "initLimit=20", "syncLimit=10",
         ]
         if self.number:
             lines += [f"server.{m.number}=127.0.0.1:{m.peer_ports[0]}:{m.peer_ports[1]}" for m in self.members]

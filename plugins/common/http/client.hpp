@@ -19,6 +19,7 @@ struct ClientOptions {
   std::size_t max_connections = 64;                      ///< open at one time; a request waits for one, at most `connect_timeout`
   std::chrono::milliseconds connect_timeout{5'000};      ///< name look-up, TCP and TLS together
   std::chrono::milliseconds first_byte_timeout{60'000};  ///< from the end of the request to the head of the answer
+  std::chrono::milliseconds continue_wait{1'000};        ///< for `100 Continue`, before a large body is sent without it
   std::chrono::milliseconds idle_timeout{30'000};        ///< without a byte in the middle of a body, either way
   std::chrono::milliseconds keep_alive{15'000};  ///< an unused connection is not used again after so long, and closed by the next call
   std::string ca_file = {};                      ///< PEM bundle that the server's certificate must lead to; empty: the system's
@@ -93,7 +94,7 @@ class Response {
 
 /// HTTP/1.1 (RFC 9112) to one endpoint over a pool of kept connections. A call blocks its thread and nobody else's, in poll(2)
 /// on its own socket, and moves bytes there itself; no thread stands behind it but, while a name is looked up, the resolver's.
-/// A head of an answer is at most 64 KiB. A body over 1 MiB is announced by `Expect: 100-continue`, waited for at most 1 s,
+/// A head of an answer is at most 64 KiB. A body over 1 MiB is announced by `Expect: 100-continue`, waited for `continue_wait`,
 /// and not any more once the server was seen to pass over it.
 ///
 /// Threads: [any]. Responses may outlive the Client. The destructor waits for a name look-up that still runs.

@@ -7,7 +7,6 @@ namespace fermata::http {
 namespace {
 
 constexpr std::uint64_t kContinueFrom = 1024 * 1024;  // a body over this is worth asking first
-constexpr std::chrono::milliseconds kContinueWait{1'000};
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f' && c != ':'; });
@@ -95,7 +94,7 @@ Result<std::unique_ptr<Answer>> Exchange::read_answer() {
 
 Result<Exchange::Sent> Exchange::send_head_alone(std::string_view& head) {
   Result<Sent> sent = connection_.write(head, pool_.options().idle_timeout);
-  const Result<bool> came = sent ? connection_.wait_for_input(after(kContinueWait)) : sent.status();
+  const Result<bool> came = sent ? connection_.wait_for_input(after(pool_.options().continue_wait)) : sent.status();
   connection_failed_ = !came;
   if (!came) return came.status();
   if (!*came) {

