@@ -106,13 +106,14 @@ Status IngestionService::start_store() {
 Result<std::string> IngestionService::claim(const std::string& store_id) const {
   const auto owner = host_->kv_get(kClaim);
   if (!owner) return owner.status();
-  if (!*owner) {
+  if (*owner && **owner == store_id) return std::string();
+  if (!*owner || **owner == settings_.store->replaces) {
     if (auto status = host_->kv_put(kClaim, store_id); !status) return status;
     return std::string();
   }
-  if (**owner == store_id) return std::string();
-  return "another node of the cluster has the store already (its id is " + **owner + ", that of " + settings_.store->path + " is " +
-         store_id + "); set settings.store.type to elsewhere on all nodes but one, or move that file here";
+  return "the service has another store already (its id is " + **owner + ", that of " + settings_.store->path + " is " + store_id +
+         "): set settings.store.type to elsewhere on all nodes but one, or move that file here, or, if it is gone, set " +
+         "settings.store.replaces to " + **owner;
 }
 
 Status IngestionService::stop() {

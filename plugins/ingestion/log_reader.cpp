@@ -348,9 +348,9 @@ Result<LogClient::Outcome> LogReader::look_beyond(Position from, std::uint64_t t
   const LogInfo& info = sink.info;
   if (info.cseq) set_cseq(*info.cseq, term);
   if (info.cseq && *info.cseq + 1 < from.next)
-    return Status(Code::kFailedPrecondition, "it ends at " + std::to_string(*info.cseq) + ", before our position " +
-                                                 std::to_string(from.next) +
-                                                 ": was the source restored? Give the location another name to mirror it anew");
+    return Status(Code::kFailedPrecondition,
+                  "it ends at " + std::to_string(*info.cseq) + ", before our position " + std::to_string(from.next) +
+                      ": was the source restored? Give the location and its target buckets other names to mirror it anew");
   if (info.prune && *info.prune > from.next) {
     count_lost(from, *info.prune - from.next);
     from.next = *info.prune;

@@ -40,6 +40,7 @@ Result<std::optional<StoreSettings>> read_store(const json::object& settings, co
   if (synchronous != "full" && synchronous != "normal")
     return Status(Code::kInvalidArgument, R"(settings.store.synchronous: must be "full" or "normal")");
   out.survives_power_loss = synchronous == "full";
+  out.replaces = text_of(from, "replaces");
   return std::optional(std::move(out));
 }
 

@@ -41,6 +41,7 @@ struct LocationSettings {
 struct StoreSettings {
   std::string path;
   bool survives_power_loss = true;  ///< SQLite's synchronous=FULL, else NORMAL
+  std::string replaces = {};        ///< id of the store whose place this one takes; empty: of none
 };
 
 struct Settings {

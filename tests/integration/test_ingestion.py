@@ -97,6 +97,6 @@ def test_a_second_store_is_refused(ring, bucketd, store, tmp_path):
     second.kill()
     second.launch()
     second.wait_address()
-    wait_until(lambda: "another node of the cluster has the store already" in second.log(), 90, "the refusal")
+    wait_until(lambda: "the service has another store already" in second.log(), 90, "the refusal")
     bucketd.change(500)
     wait_equal(bucketd, store)

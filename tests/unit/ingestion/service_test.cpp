@@ -36,10 +36,10 @@ class IngestionServiceTest : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  std::string config(const char* store = "sqlite") const {
+  std::string config(json::object store = {{"type", "sqlite"}}) const {
     const json::value owner{{"id", "owner-1"}, {"display_name", "Owner"}};
     return json::serialize(json::value{{"service", "ingestion"},
-                                       {"settings", {{"store", {{"type", store}}}, {"instance_id", "me"}}},
+                                       {"settings", {{"store", std::move(store)}, {"instance_id", "me"}}},
                                        {"locations",
                                         {{{"name", "ring"},
                                           {"endpoint", bucketd_.url()},
@@ -56,7 +56,7 @@ class IngestionServiceTest : public ::testing::Test {
                                        {"work_dir", folder_}});
   }
   void start(const char* store = "sqlite") {
-    const auto init = service_.init(config(store));
+    const auto init = service_.init(config({{"type", store}}));
     ASSERT_TRUE(init.is_ok()) << init.text();
     const auto status = service_.start();
     ASSERT_TRUE(status.is_ok()) << status.text();
@@ -198,6 +198,27 @@ TEST_F(IngestionServiceTest, OneNodeOfTheClusterHasTheStore) {
   EXPECT_THAT(refused.message(), HasSubstr("elsewhere on all nodes but one"));
 }
 
+TEST_F(IngestionServiceTest, AStoreTakesThePlaceOfTheOneThatItReplaces) {
+  const std::string former(32, 'a');
+  ASSERT_TRUE(sdk::Host(host().raw()).kv_put("store", former).is_ok());
+  ASSERT_TRUE(service_.init(config({{"type", "sqlite"}, {"replaces", former}})).is_ok());
+  ASSERT_TRUE(service_.start().is_ok());
+  started_ = true;
+  const auto now = sdk::Host(host().raw()).kv_get("store");
+  ASSERT_TRUE(now && *now);
+  EXPECT_NE(**now, former);
+}
+
+TEST_F(IngestionServiceTest, AStoreTakesThePlaceOfNoOtherThanTheOneThatItReplaces) {
+  const std::string other(32, 'b');
+  ASSERT_TRUE(sdk::Host(host().raw()).kv_put("store", other).is_ok());
+  ASSERT_TRUE(service_.init(config({{"type", "sqlite"}, {"replaces", std::string(32, 'a')}})).is_ok());
+  const auto refused = service_.start();
+  EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(refused.message(), HasSubstr("settings.store.replaces to " + other));
+  EXPECT_EQ(**sdk::Host(host().raw()).kv_get("store"), other);
+}
+
 TEST_F(IngestionServiceTest, ANodeWithoutTheStoreOnlyReadsLogs) {
   start("elsewhere");
   EXPECT_THAT(host().processors(), IsEmpty());
@@ -215,13 +236,11 @@ struct IngestionBehaviour {
   static std::string service() { return "ingestion"; }
   /// Each with a folder of its own: a store belongs to one instance.
   static std::string config() {
-    static int count = 0;
-    const auto folder =
-        std::filesystem::path(::testing::TempDir()) / ("fermata-ingestion-" + std::to_string(getpid()) + "-" + std::to_string(++count));
-    std::filesystem::create_directories(folder);
+    std::string folder = ::testing::TempDir() + "fermata-ingestion-XXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
     return R"({"service":"ingestion","settings":{"store":{"type":"sqlite"}},"locations":[{"name":"ring","endpoint":"http://127.0.0.1:1",)"
            R"("sessions":[1],"buckets":[{"source":"b","owner":{"id":"o","display_name":"O"}}]}],"work_dir":")" +
-           folder.string() + "\"}";
+           folder + "\"}";
   }
   static std::vector<std::string> locations() { return {"ring"}; }
   static std::vector<std::string> bad_configs() {
