@@ -189,7 +189,7 @@ void Replicator::settle_failed(ObjectState& state) {
 }
 
 void Replicator::count(const Result<Done>& done, const ObjectState& state, std::int64_t produced_ms) const {
-  if (!done) return (done.status().retryable() ? retried_ : failed_).record(1);
+  if (!done) return (state.status == ObjectState::Status::kFailed ? failed_ : retried_).record(1);
   switch (*done) {
     case Done::kCopied:
       copied_.record(1);

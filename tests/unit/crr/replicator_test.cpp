@@ -54,6 +54,7 @@ class ReplicatorTest : public ::testing::Test {
   }
   ObjectState stored() const { return ObjectStates(host_).get(id_, "paris")->value(); }
   ObjectState::Status state() const { return stored().status; }
+  double counted(const std::string& result) const { return fake_.metric("crr_objects_total", {{"location", "paris"}, {"result", result}}); }
 
   const ObjectId id_{"b", "k"};
   sdk::testing::FakeHost fake_;
@@ -73,6 +74,8 @@ TEST_F(ReplicatorTest, AnObjectInMotionIsRetriedAndFailedAtTheLastAttempt) {
   EXPECT_EQ(state(), ObjectState::Status::kPending);
   EXPECT_EQ(replicate(true), Code::kAborted);
   EXPECT_EQ(state(), ObjectState::Status::kFailed);
+  EXPECT_EQ(counted("retried"), 1);
+  EXPECT_EQ(counted("failed"), 1);
   EXPECT_EQ(replicator_.degraded(), "") << "the place is well";
 }
 
