@@ -25,6 +25,10 @@ class Reader {
                                .on_assigned =
                                    [this](std::span<const std::int32_t> partitions) {
                                      for (const auto partition : partitions) assigned_.add(partition);
+                                   },
+                               .on_revoked =
+                                   [this](std::span<const std::int32_t> partitions) {
+                                     for (const auto partition : partitions) revoked_.add(partition);
                                    }});
     EXPECT_TRUE(made) << made.status().text();
     if (made) consumer_ = std::move(*made);
@@ -33,6 +37,7 @@ class Reader {
   Consumer& consumer() { return *consumer_; }
   const Calls<int>& bells() const { return bells_; }
   const Calls<std::int32_t>& assigned() const { return assigned_; }
+  const Calls<std::int32_t>& revoked() const { return revoked_; }
 
   /// Polls, waiting for the bell after each empty poll, until `count` records are there.
   std::vector<QueueRecord> read(std::size_t count, std::size_t max_records = 1'000, std::size_t max_bytes = kManyBytes) {
@@ -62,6 +67,7 @@ class Reader {
  private:
   Calls<int> bells_;
   Calls<std::int32_t> assigned_;
+  Calls<std::int32_t> revoked_;
   std::unique_ptr<Consumer> consumer_;
 };
 
@@ -179,7 +185,7 @@ TEST_P(QueueContract, AllPartitionsAreAssigned) {
   reader->read(30);
   const auto assigned = reader->assigned().all();
   EXPECT_EQ(std::set<std::int32_t>(assigned.begin(), assigned.end()), (std::set<std::int32_t>{0, 1, 2}));
-  EXPECT_GE(assigned.size(), 3u);  // a member that cannot learn its offsets in time joins anew
+  EXPECT_EQ(assigned.size() - reader->revoked().count(), 3u);  // a member that cannot learn its offsets in time joins anew
 }
 
 TEST_P(QueueContract, GroupsReadAllIndependentlyFromTheFirstRecord) {
@@ -196,6 +202,7 @@ TEST_P(QueueContract, ReadsOnAfterTheLastCommit) {
   ASSERT_TRUE(produce(port(), numbered("t", 20)));
   auto reader = open_reader(port(), "t", "g");
   reader->commit(reader->read(5));
+  // A reader that ends gives its commits a few seconds only, so they are waited for.
   ASSERT_TRUE(eventually([&] { return reader->consumer().lag() == 15; }));
   reader->read(5);
   reader.reset();

@@ -11,7 +11,7 @@ from process import exchange, free_port, wait_until
 
 
 def fermata(url, *arguments):
-    """What the command line says, asked again while the node is not fit to answer or to change anything."""
+    """What the command line says, asked again until it succeeds."""
     said = {}
 
     def done():
@@ -34,7 +34,7 @@ def test_a_pause_crosses_the_cluster_and_a_dead_node_is_replaced(tmp_path):
     with log.open("w") as output:
         cluster = subprocess.Popen([*servers, FERMATA, tmp_path], stdout=output, stderr=output, env=environment)
     try:
-        wait_until(lambda: cluster.poll() is not None or "is ready" in log.read_text(), 300, "the cluster to be ready")
+        wait_until(lambda: cluster.poll() is not None or "is ready" in log.read_text(), 900, "the cluster to be ready")
         assert cluster.poll() is None, log.read_text()
         first, last = (f"http://127.0.0.1:{port}" for port in (ports[0], ports[2]))
         victim = int(re.search(r"kill -9 (\d+)", log.read_text())[1])

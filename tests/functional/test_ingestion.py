@@ -73,7 +73,7 @@ def test_a_paused_location_asks_the_source_for_nothing(ring, bucketd, store):
     bucketd.change(100)
     wait_equal(bucketd, store)
     ring.cli("pause", "ingestion", "ring", "--wait", "60s")
-    before, asked = mirrored(store), settled(bucketd.requests)
+    asked, before = settled(bucketd.requests), mirrored(store)
     bucketd.change(100)
     ring.restart()  # also after it
     wait_until(lambda: ring.get("/readyz").status == 200)

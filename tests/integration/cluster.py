@@ -189,8 +189,15 @@ class Cluster:
         for node in self.nodes:
             node.wait_ready()
         ids = [node.id for node in self.nodes]
-        in_view = lambda node: [each["id"] for each in node.get("/api/v1/nodes").json["nodes"]]  # noqa: E731
-        wait_until(lambda: all(in_view(node) == ids for node in self.nodes), what="nodes that see each other")
+        seen = {}
+
+        def see_each_other():
+            for node in self.nodes:
+                with contextlib.suppress(OSError):
+                    seen[node.id] = [each["id"] for each in node.get("/api/v1/nodes").json["nodes"]]
+            return all(seen.get(each) == ids for each in ids)
+
+        wait_until(see_each_other, what=lambda: f"nodes that see each other: {seen}")
         return self
 
     def wait_ready(self, timeout=60):

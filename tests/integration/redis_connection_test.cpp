@@ -77,7 +77,7 @@ TEST_F(RedisConnection, StaysWhileNothingHappensAndPingsAreAnswered) {
   const int before = received();
   ASSERT_TRUE(eventually([&] {
     std::this_thread::sleep_for(100ms);  // each look is a connection of its own
-    return received() >= before + 4;
+    return received() >= before + 8;
   }));
   EXPECT_EQ(subscribed_.count(), 1u);
   EXPECT_TRUE(backend->fanout().health().ok);

@@ -25,7 +25,7 @@ LOCATIONS = ("left", "right", "timed")
 JOURNAL = {"keys": 24, "per_poll": 5, "period_ms": 25}
 FAULT_PAUSE_SECONDS = (0.3, 1.5)  # from one fault to the next
 FAULT_SECONDS = (0.2, 2.5 * SESSION_SECONDS)
-LATE_SECONDS = 20.0  # how long a command that got no answer may still be carried out
+LATE_SECONDS = 20.0  # how long a command without an answer, or without one from the store, may still be carried out
 ANSWER_SECONDS = 8.0
 SETTLE_SECONDS = 120.0
 
@@ -138,7 +138,7 @@ class Expectation:
 
     def __init__(self):
         self.possible = {(False, None)}
-        self.late = []  # (until when, state): asked for without an answer, so it may still come
+        self.late = []  # (until when, state): asked for without a sure answer, so it may still come
 
     def acknowledged(self, state):
         self.possible = {state}
@@ -148,8 +148,8 @@ class Expectation:
         self.late.append((time.monotonic() + LATE_SECONDS, state))
 
     def refused(self, state):
-        """503: it changed nothing, or the answer was lost on its way from the store, or the store is frozen and will read it yet."""
-        self.unanswered(state)
+        """By a node that knew better than to try, if only a moment too late."""
+        self.possible.add(state)
 
     def allows(self, seen):
         """Whether the document may say `seen`. What was seen is the truth from then on."""
@@ -236,7 +236,9 @@ class Operator(threading.Thread):
             expected.acknowledged((desired["paused"], parse(at) if at else None))
         elif answer is None or answer.status == 503:
             wanted = {"pause": (True, None), "resume": (False, None), "schedule": (True, date), "unschedule": (True, None)}[verb]
-            expected.unanswered(wanted) if answer is None else expected.refused(wanted)
+            # Any other 503 may be about a write whose answer was lost, or that a frozen store is going to read yet.
+            refused = answer is not None and "not usable" in answer.text
+            expected.refused(wanted) if refused else expected.unanswered(wanted)
         else:
             passed = answer.status == 400 and date <= time.time()  # it waited until its date had passed, and changed nothing
             assert verb == "schedule" and (answer.status == 409 or passed), f"{verb} {location}: {answer.status} {answer.text}"

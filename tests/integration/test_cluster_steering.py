@@ -128,6 +128,7 @@ def test_a_node_that_joins_while_paused_starts_paused(make_cluster):
     for node in cluster.nodes[:2]:
         node.start()
     cluster.pause("left")
+    cluster.wait_state("left", "paused", ALL[:2])
     paused_at = time.time_ns()
     cluster.produce(records(0, 60))
     cluster.nodes[2].start()

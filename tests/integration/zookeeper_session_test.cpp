@@ -77,16 +77,16 @@ TEST_F(ZooKeeperSession, CallsWaitForAConnectionThatComesBackInTime) {
 }
 
 TEST_F(ZooKeeperSession, CallsFailAtOnceOnceTheConnectionIsLostForLongerThanASessionLives) {
-  options_.operation_timeout = 10s;
+  options_.operation_timeout = 30s;
   const ZooKeeperNode node(options_);
   gate_->cut();
   ASSERT_TRUE(eventually([&] { return !node->state().health().ok; }));
   const auto begin = Steady::now();
   EXPECT_TRUE(is_unavailable(node->state().get("/a").status()));
-  EXPECT_LT(Steady::now() - begin, 8s);
+  EXPECT_LT(Steady::now() - begin, 20s);
   const auto again = Steady::now();
   EXPECT_TRUE(is_unavailable(write_one(node->state(), {Kind::kCreate, "/a", "x"}).status()));
-  EXPECT_LT(Steady::now() - again, 5s);
+  EXPECT_LT(Steady::now() - again, 15s);
 }
 
 TEST_F(ZooKeeperSession, AHalfOpenConnectionFailsCallsInTimeAndIsNoticed) {

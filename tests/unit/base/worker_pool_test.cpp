@@ -33,8 +33,8 @@ TEST(WorkerPool, RunsTimersInTheOrderOfTheirDueTimes) {
   WorkerPool pool("test", 1);
   std::promise<std::vector<int>> order;
   auto seen = std::make_shared<std::vector<int>>();
-  pool.post([&, seen] {  // on its only thread, so that none is due before all of them are there
-    for (const int ms : {90, 30, 60})
+  pool.post([&, seen] {  // on its only thread, so that none fires before all of them are there
+    for (const int ms : {900, 300, 600})
       pool.post_after(std::chrono::milliseconds(ms), [&, seen, ms] {
         seen->push_back(ms);
         if (seen->size() == 3) order.set_value(*seen);
@@ -42,7 +42,7 @@ TEST(WorkerPool, RunsTimersInTheOrderOfTheirDueTimes) {
   });
   auto result = order.get_future();
   ASSERT_EQ(result.wait_for(30s), std::future_status::ready);
-  EXPECT_EQ(result.get(), (std::vector<int>{30, 60, 90}));
+  EXPECT_EQ(result.get(), (std::vector<int>{300, 600, 900}));
 }
 
 TEST(WorkerPool, ATimerFiresWhileTheOtherThreadIsBusyForLong) {
