@@ -167,9 +167,10 @@ Section rest_section(RestConfig& rest) {
               duration("read_timeout", rest.read_timeout, 100, kHour, "A request must have arrived whole within it, else 408."),
               duration("idle_timeout", rest.idle_timeout, 100, kDay, "A kept-alive connection without a request is closed after it."),
               duration("request_timeout", rest.request_timeout, 100, kHour, "A request that is not answered within it is answered 503."),
-              string_list("allow_from", rest.allow_from, "addresses such as \"10.1.2.3\" or ranges such as \"10.1.0.0/16\"; at most 1024",
-                          is_address_range,
-                          "Who may call, besides this machine itself: peer addresses or ranges. Empty: nobody else. Others get 403."),
+              string_list(
+                  "allow_from", rest.allow_from, "addresses such as \"10.1.2.3\" or ranges such as \"10.1.0.0/16\"; at most 1024",
+                  is_address_range,
+                  "Who may call, besides loopback: peer addresses or ranges; other addresses of this host count like any. Others get 403."),
           }};
 }
 
@@ -252,7 +253,8 @@ Section redis_section(RedisConfig& redis) {
 Section kafka_section(KafkaConfig& kafka) {
   Setting properties{"properties", Kind::kStringMap, "{}",
                      "Any property of librdkafka, such as `security.protocol`, `sasl.*`, `ssl.*` or `compression.type`; they win over "
-                     "what Fermata sets.",
+                     "what Fermata sets, but for `bootstrap.servers`, `group.id`, `group.instance.id`, `enable.auto.commit` and "
+                     "`enable.auto.offset.store`, which are refused. Names and values are checked at the start.",
                      [&kafka](const SettingValue& value) { kafka.properties = std::get<std::map<std::string, std::string>>(value); }};
   properties.allowed = "names and values; at most 1024";
   return {"kafka",
@@ -332,7 +334,8 @@ Section pipeline_section(PipelineConfig& pipeline) {
       "extensions[].pipeline",
       "Bounds and retries of the service's pipelines.",
       {
-          integer("max_in_flight", pipeline.max_in_flight, 1, 10'000, "Records that one processor is handed at one time."),
+          integer("max_in_flight", pipeline.max_in_flight, 1, 10'000,
+                  "Records that one processor is handed at one time; a number that the plugin sets for it wins."),
           size("max_in_flight_bytes", pipeline.max_in_flight_bytes, kKiB, 64 * kGiB, "And their bytes; one record alone may exceed it."),
           integer("max_attempts", pipeline.max_attempts, 1, kMaxAttempts, "Tries before a record goes to the failed store; 1: no retries."),
           duration("retry_first", pipeline.retry_first, 1, kHour, "Wait before the second try; doubles each time, with jitter."),

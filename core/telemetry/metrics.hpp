@@ -49,7 +49,7 @@ class Metrics {
   /// end waits for a call that runs; a collector must not end its own token. Samples with bad names are left out.
   std::shared_ptr<void> add_collector(Collector collector);
 
-  /// The page of GET /monitoring/metrics.
+  /// The page of GET /_/monitoring/metrics.
   std::string text() const;
 
  private:

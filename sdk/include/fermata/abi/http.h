@@ -11,7 +11,7 @@ extern "C" {
 
 #define FERMATA_HTTP_INTERFACE "fermata.http/1"
 
-/* One request, to be answered exactly once; the host's. Unanswered after 30 s the host answers 503. */
+/* One request, to be answered exactly once; the host's. Unanswered after 30 s (rest.request_timeout) the host answers 503. */
 typedef struct fermata_exchange fermata_exchange;
 
 typedef struct fermata_request {

@@ -33,7 +33,8 @@ typedef struct fermata_host {
  * A failed init goes straight to destroy; start is retried after FERMATA_UNAVAILABLE. Instances are independent: the
  * host may hold several at once, also of two versions of one plugin. All functions below are [control]: for one
  * instance the host calls them one at a time. Bounds (the host reports an overrun with the plugin's name): init 10 s,
- * start 30 s, pause and resume 1 s, status 100 ms, stop 10 s. */
+ * start 30 s, pause and resume 1 s, status 100 ms (an overrun is reported from 1 s on), stop what the drain leaves of the
+ * host's shutdown_timeout, of 10 s unless configured otherwise. */
 typedef struct fermata_plugin {
   uint32_t struct_size;
   uint32_t abi_major;

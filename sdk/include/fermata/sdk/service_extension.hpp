@@ -36,7 +36,7 @@ class ServiceExtension {
   /// Opens connections, starts threads. Records and polls come once it has returned ok. At most 30 s. [control]
   virtual Status start() { return Status::ok(); }
 
-  /// Ends all work: on return every delivery and batch is finished and own threads are joined. At most 10 s. [control]
+  /// Ends all work: on return every delivery and batch is finished and own threads are joined. At most 10 s by default. [control]
   virtual Status stop() { return Status::ok(); }
 
   /// Stops work for `location` that the host's gates do not cover; they are closed already, and what is in flight goes
@@ -46,7 +46,7 @@ class ServiceExtension {
   /// Takes that work up again; the gates open after it returns ok. Idempotent. At most 1 s. [control]
   virtual Status resume([[maybe_unused]] std::string_view location) { return Status::ok(); }
 
-  /// What the host cannot know by itself, e.g. that a target cannot be reached. At most 100 ms: no I/O. [control]
+  /// What the host cannot know by itself, e.g. that a target cannot be reached. Within 100 ms: no I/O. [control]
   virtual LocationStatus status([[maybe_unused]] std::string_view location) { return {}; }
 };
 
