@@ -29,6 +29,25 @@ class KafkaConnection : public KafkaTest {
     const std::string address = at;
     return std::make_unique<FaultGate>(to, static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
   }
+  /// What was acknowledged and not seen, and where another reader finds it in topic "t".
+  std::string where_they_are(const std::set<std::string>& acknowledged, const std::set<std::string>& seen) {
+    auto direct = open("b");
+    KafkaReader reader(direct->queue(), "t", "another");
+    reader.consumer().set_gate(true);
+    std::map<std::string, std::string> found;
+    std::map<std::int32_t, std::int64_t> ends;
+    for (const auto end = std::chrono::steady_clock::now() + 5s; std::chrono::steady_clock::now() < end;)
+      for (const auto& record : reader.poll()) {
+        found[record.value] = std::to_string(record.partition) + "/" + std::to_string(record.offset);
+        ends[record.partition] = record.offset + 1;
+      }
+    std::string out;
+    for (const auto& value : acknowledged)
+      if (seen.count(value) == 0) out += value + " at " + (found.count(value) > 0 ? found[value] : "no place") + "; ";
+    for (const auto& [partition, end] : ends) out += "partition " + std::to_string(partition) + " ends at " + std::to_string(end) + "; ";
+    return out;
+  }
+
   kafka::Backend::Options gated_options(const FaultGate& gate) const {
     auto gated = options("a");
     gated.brokers = {gate.address()};
@@ -191,7 +210,7 @@ TEST_F(KafkaConnection, LosesNothingWhateverTheNetworkDoes) {
     read_for(50ms);
     const std::lock_guard lock(mutex);
     return std::includes(seen.begin(), seen.end(), acknowledged.begin(), acknowledged.end());
-  }));
+  })) << where_they_are(acknowledged, seen);
   EXPECT_GT(acknowledged.size(), 100u);
   std::printf("%zu acknowledged, %zu read, %d taken\n", acknowledged.size(), seen.size(), taken);
 }

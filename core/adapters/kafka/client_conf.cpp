@@ -54,6 +54,10 @@ Settings producer_settings(const Backend::Options& options) {
   return {
       {"enable.idempotence", "true"},
       {"acks", "all"},
+      // With more than one, a request that a partition refuses (it was just made, or its leader moves) may be overtaken by the next:
+      // brokers before 4.5 take any first sequence number of a producer (KAFKA-15591), and librdkafka then reports the records of
+      // the refused one as delivered (confluent-kafka-go issue 921). They would be lost.
+      {"max.in.flight.requests.per.connection", "1"},
       {"linger.ms", "5"},
       {"message.timeout.ms", "120000"},  // through a broker's restart
       {"message.max.bytes", std::to_string(kMaxMessageBytes)},
