@@ -253,8 +253,8 @@ Section redis_section(RedisConfig& redis) {
 Section kafka_section(KafkaConfig& kafka) {
   Setting properties{"properties", Kind::kStringMap, "{}",
                      "Any property of librdkafka, such as `security.protocol`, `sasl.*`, `ssl.*` or `compression.type`; they win over "
-                     "what Fermata sets, but for `bootstrap.servers`, `group.id`, `group.instance.id`, `enable.auto.commit` and "
-                     "`enable.auto.offset.store`, which are refused. Names and values are checked at the start.",
+                     "what Fermata sets, but for `bootstrap.servers`, `group.id`, `group.instance.id`, `enable.auto.commit`, "
+                     "`enable.auto.offset.store` and `max.in.flight`, which are refused. Names and values are checked at the start.",
                      [&kafka](const SettingValue& value) { kafka.properties = std::get<std::map<std::string, std::string>>(value); }};
   properties.allowed = "names and values; at most 1024";
   return {"kafka",

@@ -56,6 +56,16 @@ class KafkaConnection : public KafkaTest {
   }
 };
 
+TEST_F(KafkaConnection, RefusesPropertiesOnWhichItsPromisesRest) {
+  for (const char* name : {"group.id", "enable.auto.commit", "max.in.flight", "max.in.flight.requests.per.connection"}) {
+    auto settings = options("a");
+    settings.properties = {{name, "5"}};
+    const auto opened = kafka::Backend::open(settings, clock_, log_);
+    ASSERT_EQ(opened.status().code(), Code::kInvalidArgument) << name;
+    EXPECT_THAT(opened.status().message(), HasSubstr(name));
+  }
+}
+
 TEST_F(KafkaConnection, RefusesAPropertyThatLibrdkafkaDoesNotKnowByName) {
   auto settings = options("a");
   settings.properties = {{"sasl.passwort", "hunter2"}};

@@ -23,7 +23,14 @@ bool is_secret(std::string_view property) {
 }
 
 // What the host itself has to decide: each location is a group, offsets follow what is done.
-constexpr std::array kOwn = {"bootstrap.servers", "group.id", "group.instance.id", "enable.auto.commit", "enable.auto.offset.store"};
+// And one produce request at a time, see producer_settings().
+constexpr std::array kOwn = {"bootstrap.servers",
+                             "group.id",
+                             "group.instance.id",
+                             "enable.auto.commit",
+                             "enable.auto.offset.store",
+                             "max.in.flight.requests.per.connection",
+                             "max.in.flight"};
 
 Status check_own(const Backend::Options& options) {
   for (const char* name : kOwn)
@@ -55,8 +62,9 @@ Settings producer_settings(const Backend::Options& options) {
       {"enable.idempotence", "true"},
       {"acks", "all"},
       // With more than one, a request that a partition refuses (it was just made, or its leader moves) may be overtaken by the next:
-      // brokers before 4.5 take any first sequence number of a producer (KAFKA-15591), and librdkafka then reports the records of
-      // the refused one as delivered (confluent-kafka-go issue 921). They would be lost.
+      // brokers take any first sequence number of a producer that they do not know (KAFKA-15591; from 4.5 on no more where there
+      // never was a record), and librdkafka then reports the records of the refused one as delivered (confluent-kafka-go issue
+      // 921). They would be lost.
       {"max.in.flight.requests.per.connection", "1"},
       {"linger.ms", "5"},
       {"message.timeout.ms", "120000"},  // through a broker's restart
