@@ -171,6 +171,7 @@ FailedRoutes::Answer FailedRoutes::show(std::string_view path, std::string_view 
   for (const auto& failed : *found) {
     json::object entry = entry_of(failed.location, failed.record);
     entry["LastModified"] = text::format_iso_ns(failed.record.mtime_ns);
+    entry["FailedAt"] = text::format_iso_ns(failed.failed_at_ms * kNsPerMs);
     entry["Attempts"] = failed.attempts;
     entry["Reason"] = text::printable(failed.reason);
     versions.push_back(std::move(entry));
