@@ -1,6 +1,8 @@
 # The Debian package. Libraries are found by dpkg-shlibdeps.
 install(FILES ${PROJECT_SOURCE_DIR}/packaging/fermata.service DESTINATION lib/systemd/system)
-install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/doc/fermata)
+install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_SOURCE_DIR}/LICENSE
+  DESTINATION share/doc/fermata)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION share/doc/fermata)
 install(FILES ${PROJECT_SOURCE_DIR}/config/fermata.yaml DESTINATION share/doc/fermata/examples)
 
 set(CPACK_GENERATOR DEB)
